@@ -46,7 +46,7 @@ pub struct HttpRequest {
     /// The `Accept` header: [`JSON`], except for a relay's document (NIP-11), which has the relay's
     /// own URL.
     pub accept: &'static str,
-    /// The time limit for the whole exchange.
+    /// Time limit for the whole exchange.
     pub deadline: Duration,
 }
 
@@ -63,10 +63,10 @@ pub struct HttpResponse {
     pub location: Option<String>,
 }
 
-/// The longest body read, in bytes.
+/// Maximum length of a body that is read, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// The reason that an exchange has no answer.
+/// Reason why an exchange has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFailure {
     /// The wallet's rules forbid the address. Nothing was sent.

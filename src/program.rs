@@ -26,7 +26,7 @@ use crate::mcp;
 use crate::wallet::Caller;
 use tokio::runtime::{Builder, Runtime};
 
-/// The time limit for work on blocking threads at the end. No money is under way by then.
+/// Time limit for work on blocking threads at the end. No money is under way by then.
 const LAST_READ: Duration = Duration::from_millis(200);
 
 /// Runs the program with this process's arguments, environment and standard streams. The exit code
@@ -84,7 +84,7 @@ fn run_command() -> io::Result<u8> {
     }
 }
 
-/// Returns `true` if a daemon serves the wallet: on Unix, without `--in-process`.
+/// Returns whether a daemon serves the wallet: on Unix, without `--in-process`.
 fn is_shared(globals: &Globals) -> bool {
     cfg!(unix) && !globals.in_process
 }
@@ -172,7 +172,7 @@ mod shared {
 
     use super::*;
 
-    /// The period of a shim's check that its parent is still running.
+    /// Interval between a shim's checks that its parent is still running.
     const PARENT_CHECK: Duration = Duration::from_secs(1);
 
     fn options(globals: Globals, environment: Environment, caller: Caller) -> ConnectOptions {

@@ -13,38 +13,38 @@ use crate::wallet::News;
 use crate::wallet::Wallet;
 use crate::wallet::engine::recheck::Which;
 
-/// The period in which keysets are fetched, so that no cached one expires in a payment.
+/// How often keysets are fetched, so that no cached one expires during a payment.
 const KEYSET_REFRESH: Duration = Duration::from_secs(45 * 60);
-/// The period in which the owner's settings files are read.
+/// How often the owner's settings files are read.
 const POLICY_CHECK: Duration = Duration::from_secs(2);
-/// The period in which the mints that must be checked before use are asked.
+/// How often the mints that must be checked before use are asked.
 const RECHECK: Duration = Duration::from_secs(60);
-/// The shortest time between two rounds of the settlement.
+/// Minimum interval between two settlement rounds.
 const MIN_ROUND_GAP: Duration = Duration::from_millis(200);
 
-/// The time in which changes are collected before they are published to the relays.
+/// How long changes are collected before they are published to the relays.
 const PUBLISH_DELAY: Duration = Duration::from_millis(200);
 
-/// The longest pause between two runs over the queue for the relays.
+/// Maximum interval between two runs over the queue for the relays.
 const PUBLISH_PERIOD: Duration = Duration::from_secs(3600);
 
-/// The time in which news from relays is collected before a sync.
+/// How long news from relays is collected before a sync.
 const NEWS_DELAY: Duration = Duration::from_secs(1);
 
-/// The shortest time between two syncs that news starts, since anyone can send news.
+/// Minimum interval between two syncs started by news, since anyone can send news.
 const MIN_SYNC_GAP: Duration = Duration::from_secs(10);
 
-/// The period of a sync without news.
+/// How often a sync runs without news.
 const SYNC_PERIOD: Duration = Duration::from_secs(300);
 
-/// The pauses of the task that shrinks spent proofs in parts: before the first part, between two
-/// parts, and after the last part.
+/// Pauses of the task that shrinks spent proofs in parts: before the first part, between two parts,
+/// and after the last part.
 const SHRINK_START: Duration = Duration::from_secs(30);
 const SHRINK_NEXT_PART: Duration = Duration::from_secs(1);
 const SHRINK_PERIOD: Duration = Duration::from_secs(6 * 3600);
 
-/// The longest wait of a stop for an unfinished copy of the wallet's file. Otherwise the copy is
-/// made at the next start.
+/// How long a stop waits for an unfinished copy of the wallet's file. If the copy takes longer, it
+/// is made at the next start.
 const COPY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The running tasks.

@@ -23,12 +23,12 @@ macro_rules! codes {
                 match self { $(Code::$name => $word,)* }
             }
 
-            /// Tells whether money moved when a call fails with this code.
+            /// Returns whether money moved when a call fails with this code.
             pub fn money_moved(self) -> MoneyMoved {
                 match self { $(Code::$name => MoneyMoved::$money,)* }
             }
 
-            /// Tells whether the same call may be made again.
+            /// Returns whether the same call may be made again.
             pub fn retry(self) -> Retry {
                 match self { $(Code::$name => Retry::$retry,)* }
             }

@@ -19,13 +19,13 @@ pub enum MoneyMoved {
     Unknown,
 }
 
-/// The condition under which the same call can succeed.
+/// The condition under which a call can succeed when it is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
     /// No condition: calling again never helps.
     Never,
-    /// None: the call can succeed later as it is.
+    /// No condition: the same call can succeed later.
     SameRequest,
     /// Something named in `next_step` must change first.
     AfterChange,

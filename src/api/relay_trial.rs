@@ -31,7 +31,7 @@ pub fn sentence(remark: &Remark) -> String {
             "It does not describe itself (NIP-11): its limits show only when they are reached.".to_owned()
         }
         Remark::WantsPay => {
-            "It wants to be paid before it keeps anything (NIP-11), and this wallet does not pay relays.".to_owned()
+            "It must be paid before it keeps anything (NIP-11), and this wallet does not pay relays.".to_owned()
         }
         Remark::RestrictsWrites => {
             "It lets only some people write (NIP-11): the wallet's key may have to be admitted first.".to_owned()

@@ -18,7 +18,7 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// nothing moved.
     async fn wallet(&self) -> Result<Wallet, Error>;
 
-    /// Tells whether money is in progress or an invoice may still be paid. Opens no wallet.
+    /// Returns whether money is in progress or an invoice may still be paid. Opens no wallet.
     async fn has_open(&self) -> bool {
         false
     }

@@ -37,17 +37,17 @@ use crate::wallet::core::active_policy::Rules;
 use crate::wallet::{Caller, Wallet, core::clock};
 use rules::FileRules;
 
-/// The longest wait of a stop for work under way. Unfinished work stays recorded as open, and the
-/// next start continues it.
+/// How long a stop waits for work in progress. Unfinished work stays recorded as open, and the next
+/// start continues it.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 
-/// The longest wait of a stop for relays to accept queued events.
+/// How long a stop waits for relays to accept queued events.
 const LAST_NEWS: Duration = Duration::from_secs(3);
 
-/// The time that a wallet whose file has failed gets to end its work before the file is closed.
+/// How long a wallet whose file has failed may finish its work before the file is closed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// The longest wait of a call for the wallet to open. The opening continues after it.
+/// How long a call waits for the wallet to open. Opening continues afterwards.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// One process's wallet.

@@ -36,7 +36,7 @@ use crate::wallet::{Wallet, core::clock};
 
 const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` creates one";
 
-/// The time limit for a mint's info (NUT-06).
+/// Time limit for a mint's info (NUT-06).
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The wallet in a folder of this computer. Its calls block: use it off the async threads.

@@ -1,5 +1,5 @@
-//! Restores a folder: replaces a damaged or missing file by a good copy or an empty store, and asks
-//! the mints.
+//! Restores a folder: replaces a damaged or missing file with a good copy or an empty store, and
+//! asks the mints.
 //!
 //! Never deletes or overwrites: a damaged file is renamed. A kill at any point leaves a folder that
 //! reports damage, or one whose mints are checked before they are used; the restore can be run

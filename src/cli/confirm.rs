@@ -11,7 +11,7 @@ use rand::Rng as _;
 
 use crate::config::Environment;
 
-/// The longest answer, in bytes; a longer one is refused.
+/// Maximum length of an answer, in bytes; a longer one is refused.
 const MAX_ANSWER: usize = 64;
 
 /// Environment variables that mark an agent's shell. A trailing `*` matches any suffix.
@@ -40,7 +40,7 @@ pub const AGENT_MARKERS: &[&str] = &[
 pub const NOT_MARKERS: &[&str] =
     &["AIDER_MODEL", "AIDER_DARK_MODE", "CODEX_HOME", "GOOSE_MODEL", "GOOSE_PROVIDER"];
 
-/// The reason that nothing was changed.
+/// Reason why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmError {
     /// Input or output is not a terminal.
@@ -66,13 +66,13 @@ pub trait Confirmation {
     /// Shows the lines and returns once a person has typed the word.
     ///
     /// # Errors
-    /// When there is no person, or the answer is anything else.
+    /// If there is no person, or the answer is anything else.
     fn confirm(&mut self, lines: &[String]) -> Result<(), ConfirmError>;
 
     /// Shows the lines only at the terminal. Call it after [`Confirmation::confirm`].
     ///
     /// # Errors
-    /// When there is no terminal.
+    /// If there is no terminal.
     fn show(&mut self, lines: &[String]) -> Result<(), ConfirmError>;
 }
 

@@ -1,7 +1,8 @@
 //! The command line: every tool as a subcommand, and the commands that only a person may run.
 //!
 //! It turns a command line into a tool call and renders the result; the tool layer does the rest,
-//! as for any agent. It writes only to the streams it is given. No flag takes a secret.
+//! as for any agent. It writes only to the streams it is given. No flag takes a key, a mnemonic or
+//! a password; a token can be passed as `-` and is then read from standard input.
 
 mod args;
 pub mod confirm;
@@ -38,7 +39,7 @@ pub struct Globals {
     pub agent: Option<String>,
     /// The log level, from `--log` or `NUTPURSE_LOG`. `None`: the default.
     pub log: Option<String>,
-    /// `true`: results are printed as JSON.
+    /// `true` if results are printed as JSON.
     pub json: bool,
     /// `true` with `--in-process`: the wallet runs in this process.
     pub in_process: bool,
@@ -49,7 +50,7 @@ pub struct Globals {
 pub struct ToolCall {
     /// The tool's name.
     pub name: &'static str,
-    /// The arguments. [`run_tool`] replaces a `-` by the text on standard input.
+    /// The arguments. [`run_tool`] replaces `-` with the text from standard input.
     pub arguments: Map<String, Value>,
 }
 
@@ -60,7 +61,7 @@ pub enum Command<O> {
     Serve,
     /// The daemon, which serves the wallet to all other processes.
     Daemon {
-        /// `true`: the process has already left the session of its starter.
+        /// `true` if the process is already detached from the process that started it.
         detached: bool,
     },
     /// A tool call.

@@ -125,7 +125,7 @@ pub enum LimitsCommand {
     Set(SomeLimits),
 }
 
-/// The reason that a command failed.
+/// Reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnerError {
     /// The settings cannot be used.
@@ -154,7 +154,7 @@ pub struct Owner<'a> {
     pub backend: &'a dyn OwnerBackend,
     /// The output.
     pub out: &'a mut dyn Write,
-    /// `true`: a command that has a JSON result prints it.
+    /// `true` if a command that has a JSON result prints it.
     pub json: bool,
 }
 

@@ -14,7 +14,7 @@ use crate::api::tools::{self, Silent, ToolFailure};
 use crate::api::{Code, Error, Source};
 use crate::wallet::Caller;
 
-/// The most bytes read from standard input.
+/// Maximum number of bytes read from standard input.
 const INPUT_MAX: u64 = 1_000_000;
 
 /// The streams of a command.

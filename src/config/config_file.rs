@@ -14,7 +14,7 @@ use crate::policy::{AgentPolicy, Limits};
 /// The default settings of a new wallet.
 pub(super) const DEFAULT_TEXT: &str = include_str!("default_config.toml");
 
-/// The longest time that a daemon without a session may stay, in seconds.
+/// Maximum time that a daemon without a session may keep running, in seconds.
 const MAX_IDLE_SECONDS: u64 = 31 * 86_400;
 
 /// The network settings.

@@ -141,7 +141,7 @@ impl Edit {
         &self.new.policy
     }
 
-    /// Returns `true` if the new policy allows something that the old one does not.
+    /// Returns whether the new policy allows something that the old one does not.
     pub fn loosens(&self) -> bool {
         self.old_policy().loosens(self.new_policy())
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rand::Rng as _;
 
-/// The longest file that is read, in bytes.
+/// Maximum length of a file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// The access of others that a file's mode may allow.

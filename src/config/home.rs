@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::env::Environment;
 
-/// The reason why there is no usable home folder.
+/// Reason why there is no usable home folder.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// The given path is not absolute.
@@ -74,7 +74,7 @@ impl Home {
         self.check()
     }
 
-    /// Returns `true` if the folder exists.
+    /// Returns whether the folder exists.
     pub fn exists(&self) -> bool {
         self.path.is_dir()
     }

@@ -1,5 +1,5 @@
-//! `wallet.id`: identifies the wallet of this folder beside its store. It distinguishes a new
-//! folder from one whose store is missing, outdated or from another wallet.
+//! `wallet.id`: identifies the wallet of this folder independently of its store. It distinguishes a
+//! new folder from one whose store is missing, outdated or from another wallet.
 //!
 //! Contains no secret. The recorded generation of the store never decreases.
 
@@ -11,7 +11,7 @@ use crate::model::keys::KeysPlace;
 
 const HEADER: &str = "# Identifies the wallet in this folder. Written by nutpurse at each start; contains no secret. Keep it beside wallet.redb.\n";
 
-/// The reason why the file cannot be used.
+/// Reason why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The file exists but cannot be read.

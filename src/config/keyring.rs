@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::model::secret::Secret;
 
-/// The time limit of one request to the keyring.
+/// Time limit for one request to the keyring.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// The keyring is missing or locked, or does not answer in time.

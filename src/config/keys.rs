@@ -157,8 +157,8 @@ impl Keys {
         Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), nostr: None, created: false })
     }
 
-    /// Returns `true` if this call created the keys, so no earlier proofs can exist. If `false` and
-    /// the store is new, the wallet must be restored before it derives anything.
+    /// Returns whether this call created the keys, so that no earlier proofs can exist. If it did
+    /// not and the store is new, the wallet must be restored before it derives anything.
     #[cfg(feature = "testing")]
     pub fn created(&self) -> bool {
         self.created

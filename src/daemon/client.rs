@@ -14,11 +14,11 @@ use super::lock::Lock;
 use super::lost_reply::{self, RequestKind, busy};
 use crate::api::{Code, Error};
 
-/// The time limit for a call; no call takes longer.
+/// Time limit for a call; no call takes longer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(48);
-/// The pause between two attempts to take the lock.
+/// Pause between two attempts to take the lock.
 const RETRY: Duration = Duration::from_millis(20);
-/// The pause between two requests to finish.
+/// Pause between two requests to finish.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Takes the folder's lock, after asking a daemon that holds it to finish. `None`: another process

@@ -15,16 +15,16 @@ use super::{launch, lock, lock::Lock};
 use crate::api::{Code, Error};
 use crate::config::{Environment, Home};
 
-/// The time limit for a daemon's answer to the handshake.
+/// Time limit for a daemon's answer to the handshake.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
-/// The time that a shim tries to connect before its client is told that there is no daemon.
+/// How long a shim tries to connect before its client is told that there is no daemon.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(4500);
-/// The time limit for a daemon that was asked to finish: its sessions' last calls, and its
-/// wallet's.
+/// Time limit for a daemon that was asked to finish: its sessions' last calls, then its wallet's
+/// last work.
 pub(super) const HANDOVER: Duration = Duration::from_secs(60);
-/// The pause between two attempts to connect.
+/// Pause between two attempts to connect.
 const RETRY: Duration = Duration::from_millis(10);
-/// The time between the first two starts of a daemon; it doubles with each start.
+/// Interval between the first two starts of a daemon; it doubles with each start.
 const RESTART: Duration = Duration::from_millis(400);
 
 /// The daemon to connect to, and the agent to connect as.
@@ -47,9 +47,10 @@ pub(super) struct DaemonSession {
     pub(super) welcome: Welcome,
 }
 
-/// The reason that there is no session.
+/// Reason why there is no session.
 pub(super) enum ConnectError {
-    /// The folder has no daemon, or its daemon is ending or was replaced.
+    /// The folder has no daemon, its daemon is ending or was replaced, or the connection or
+    /// handshake failed.
     NotRunning,
     NoAnswer,
     Refused(Refusal, Box<Welcome>),
@@ -62,7 +63,8 @@ impl ConnectOptions {
         Home::resolve(self.home.as_deref(), &self.environment).map_err(|error| unusable(&error))
     }
 
-    /// The settings from the environment; a daemon uses those of its own start.
+    /// Returns the settings from the environment, as the handshake sends them. A daemon keeps those
+    /// with which it was started.
     pub(super) fn settings(environment: &Environment) -> String {
         format!("keyring {}", if environment.keyring_off { "off" } else { "on" })
     }

@@ -13,7 +13,7 @@ use crate::config::Home;
 /// The version of the socket's protocol.
 pub(super) const PROTOCOL: u32 = 1;
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The longest first line, in bytes.
+/// Maximum length of the first line, in bytes.
 const LINE_MAX: u64 = 16 * 1024;
 /// The prefix of the daemon's last line, which is not JSON-RPC; the number of lines that the daemon
 /// has read follows.
@@ -27,7 +27,7 @@ pub(super) enum Want {
     Session,
     /// The daemon finishes open work and ends.
     Finish,
-    /// The daemon tells its status.
+    /// The daemon reports its status.
     Status,
 }
 
@@ -47,11 +47,11 @@ pub(super) struct Hello {
     pub(super) want: Want,
 }
 
-/// The reason of a refusal.
+/// Reason for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Refusal {
-    /// The daemon speaks another version of the protocol.
+    /// The daemon uses another version of the protocol.
     Protocol,
     /// The token is not the daemon's.
     Token,
@@ -91,7 +91,7 @@ pub struct Status {
     pub since: u64,
     /// The agent of each open session.
     pub agents: Vec<String>,
-    /// `true`: money is under way, or its outcome is undecided.
+    /// `true` if money is under way, or its outcome is undecided.
     pub has_open: bool,
     /// The number of deposits that their mints call issued, but whose proofs are not here.
     #[serde(default)]

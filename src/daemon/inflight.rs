@@ -17,7 +17,7 @@ const ANSWER_TIMEOUT: u32 = 47;
 
 /// The number of daemons that end on a read before it is answered with an error.
 const MAX_DAEMONS: u32 = 2;
-/// The most open requests; the client is not read from while there are as many.
+/// Maximum number of open requests; the client is not read from while there are as many.
 const MAX_OPEN: usize = 256;
 /// Seconds that a daemon may take to end once it has ended its subscriptions.
 const DAEMON_END: u32 = 10;
@@ -172,7 +172,7 @@ impl InFlight {
         open.map(|open| lost_reply::unanswered(&open.id, &open.kind, open.is_modern)).collect()
     }
 
-    /// Returns `true` if no further request may be opened.
+    /// Returns whether no further request may be opened.
     pub(super) fn is_full(&self) -> bool {
         self.open.len() >= MAX_OPEN
     }
@@ -183,7 +183,7 @@ impl InFlight {
         at.is_some_and(|at| !self.given_up.swap_remove(at).is_empty())
     }
 
-    /// Returns `true` if a request is open or a resource is subscribed to.
+    /// Returns whether a request is open or a resource is subscribed to.
     pub(super) fn needs_daemon(&self) -> bool {
         !self.open.is_empty() || self.replay.has_subscriptions()
     }

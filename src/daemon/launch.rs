@@ -19,7 +19,7 @@ use rustix::fs::Mode;
 use crate::config::Home;
 
 const COMMAND: &str = "daemon";
-/// The time limit for the first process, which only starts the second.
+/// Time limit for the first process, which only starts the second.
 const FIRST: Duration = Duration::from_secs(5);
 
 /// Returns the path of this program, or of a newer one that has replaced it since the start.
@@ -49,7 +49,7 @@ pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> 
 /// Runs the first process: leaves the client's session and process group, and starts the second.
 ///
 /// # Errors
-/// When the second cannot be started.
+/// If the second cannot be started.
 pub fn detach(home: &Home) -> io::Result<()> {
     close_open_files();
     // Fails only for the leader of a group, as when a person types the command.

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Home, HomeError};
 
-/// The longest note, in bytes.
+/// Maximum length of a note, in bytes.
 const NOTE_MAX: u64 = 4096;
 
-/// The reason that the lock cannot be tried.
+/// Reason why the lock cannot be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// The folder cannot be used.
@@ -30,7 +30,7 @@ pub enum LockError {
 }
 
 impl LockError {
-    /// Returns `true` if the folder cannot be written, and so neither can the wallet's file.
+    /// Returns whether the folder cannot be written, and so neither can the wallet's file.
     pub fn is_folder_fault(&self) -> bool {
         match self {
             Self::Home(_) => true,
@@ -106,7 +106,7 @@ impl Lock {
         self.file.write_all(&text)
     }
 
-    /// Returns `true` if the folder was not moved and the lock file not replaced.
+    /// Returns whether the folder was not moved and the lock file not replaced.
     pub fn is_in_place(&self) -> bool {
         #[cfg(unix)]
         {

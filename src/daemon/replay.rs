@@ -48,7 +48,7 @@ impl SessionReplay {
         self.initialized = Some(notice.to_vec());
     }
 
-    /// Returns `true` if the client has subscribed to a resource.
+    /// Returns whether the client has subscribed to a resource.
     pub(super) fn has_subscriptions(&self) -> bool {
         !self.subscriptions.is_empty()
     }

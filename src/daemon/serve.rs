@@ -31,20 +31,21 @@ use crate::config::{Environment, Home};
 use crate::mcp;
 use crate::wallet::{Caller, core::clock};
 
-/// The time limit for the handshake of a process that connects.
+/// Time limit for the handshake of a process that connects.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_SESSIONS: usize = 128;
-/// The period of the check that the daemon's folder still exists.
+/// Interval between checks that the daemon's folder still exists.
 const FOLDER_CHECK: Duration = Duration::from_secs(2);
-/// The time that sessions get at the end to finish their calls. The wallet gets its own time after
-/// that.
+/// Time limit for sessions to finish their calls when the daemon ends. The wallet then has a time
+/// limit of its own.
 const LAST_CALLS: Duration = Duration::from_secs(10);
-/// The shortest wait for the first session: the shim that started the daemon is about to connect.
+/// Minimum time to wait for the first session: the shim that started the daemon is about to
+/// connect.
 const FIRST_SESSION: Duration = Duration::from_secs(5);
-/// The longest time before an idle daemon with something open checks again whether it can end.
+/// Maximum interval at which an idle daemon with open work checks whether it can end.
 const OPEN_CHECK: Duration = Duration::from_secs(60);
 
-/// The reason that the daemon cannot serve.
+/// Reason why the daemon cannot serve.
 #[derive(Debug, thiserror::Error)]
 #[error("the wallet's socket cannot be created: {0}")]
 pub struct DaemonError(String);

@@ -19,13 +19,13 @@ use super::unavailable;
 use crate::api::Error;
 use crate::mcp::{self, Frame, FrameReader, MAX_FRAME};
 
-/// The longest line from a daemon, in bytes; a QR code and a history need far less.
+/// Maximum length of a line from a daemon, in bytes; a QR code and a history need far less.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
-/// The longest wait for answers after the client has closed its end.
+/// Time limit for answers after the client has closed its end.
 const LAST_ANSWERS: Duration = Duration::from_secs(40);
-/// The longest wait for answers once the client itself is gone.
+/// Time limit for answers once the client itself is gone.
 const CLIENT_GONE: Duration = Duration::from_secs(1);
-/// The pause between attempts to connect while no daemon can be reached.
+/// Pause between attempts to connect while no daemon can be reached.
 const RETRY: Duration = Duration::from_secs(1);
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
@@ -36,7 +36,7 @@ type Connecting<'a> = Pin<Box<dyn Future<Output = Result<DaemonSession, Error>> 
 struct SessionConnection {
     frames: FrameReader<Reader>,
     to: Outbound,
-    /// The number of lines that the daemon has read. `None` until it says so at its end.
+    /// The number of lines that the daemon has read. `None` until it reports this when it ends.
     read: Option<u64>,
 }
 
@@ -232,7 +232,7 @@ impl Shim<'_> {
         }
     }
 
-    /// Returns `true` if a line may be read from the client: it can be sent, or there is no daemon
+    /// Returns whether a line may be read from the client: it can be sent, or there is no daemon
     /// because none was needed.
     fn can_read_client(&self) -> bool {
         let is_free = self

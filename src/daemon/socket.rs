@@ -16,7 +16,7 @@ use crate::config::Home;
 /// The length of a socket's path that every system allows, in bytes.
 const PATH_MAX: usize = 100;
 
-/// The reason that the socket cannot be used.
+/// Reason why the socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SocketError {
     #[error("no process listens")]
@@ -56,7 +56,7 @@ impl ShortPath {
     }
 }
 
-/// Returns `true` if this user's socket is there. Anything else at its path is an error.
+/// Returns whether this user's socket is there. Anything else at its path is an error.
 fn is_there(home: &Home) -> Result<bool, SocketError> {
     match fs::symlink_metadata(home.socket()) {
         Ok(found) if found.file_type().is_socket() && found.uid() == our_uid() => Ok(true),
@@ -116,7 +116,7 @@ pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
     if is_same_user(&stream) { Ok(stream) } else { Err(SocketError::OtherUser) }
 }
 
-/// Returns `true` if the process at the other end belongs to this user.
+/// Returns whether the process at the other end belongs to this user.
 pub(super) fn is_same_user(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == our_uid())
 }

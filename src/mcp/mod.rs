@@ -21,7 +21,7 @@ pub(crate) use transport::{Frame, FrameReader, too_long};
 use crate::api::Source;
 use crate::wallet::Caller;
 
-/// The reason that a session failed. Contains nothing that was sent.
+/// Reason why a session failed. Contains nothing that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// Client and server have no common version of the protocol.

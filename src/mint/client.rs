@@ -103,7 +103,7 @@ impl Client {
         Ok(told)
     }
 
-    /// Returns true if the mint advertises DLEQ proofs (NUT-12).
+    /// Returns whether the mint advertises DLEQ proofs (NUT-12).
     pub(super) async fn proves(&self) -> Result<bool, MintError> {
         Ok(self.records.info(&self.name()).await?.is_some_and(|info| info.nuts.contains(&12)))
     }

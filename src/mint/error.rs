@@ -127,13 +127,13 @@ impl MintError {
         }
     }
 
-    /// Returns true for a definite refusal caused by one proof: it is not from this mint, or its
+    /// Returns `true` for a definite refusal caused by one proof: it is not from this mint, or its
     /// lock was not opened.
     pub fn is_about_a_proof(&self) -> bool {
         matches!(self, Self::Refused { code: nut::TOKEN_NOT_VERIFIED | nut::NOT_OPENED, .. })
     }
 
-    /// Returns true if nothing can have moved.
+    /// Returns whether nothing can have moved.
     pub fn is_definite(&self) -> bool {
         match self {
             Self::NotSent(_)
@@ -154,12 +154,12 @@ impl MintError {
         }
     }
 
-    /// Returns true if the mint or a gateway does not know the endpoint, which says nothing else.
+    /// Returns whether the mint or a gateway does not know the endpoint, which says nothing else.
     pub fn is_not_served(&self) -> bool {
         matches!(self, Self::Unexplained { status: 404 | 405, .. })
     }
 
-    /// Returns true if the mint's address answered, other than a gateway that could not reach the
+    /// Returns whether the mint's address answered, other than a gateway that could not reach the
     /// mint.
     pub fn was_answered(&self) -> bool {
         match self {

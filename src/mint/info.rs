@@ -55,7 +55,7 @@ impl Mint {
             .collect())
     }
 
-    /// Returns true if the mint supports locks (NUT-11) and DLEQ proofs (NUT-12). Without locks,
+    /// Returns whether the mint supports locks (NUT-11) and DLEQ proofs (NUT-12). Without locks,
     /// anyone could take proofs from a public event. One request if its info is not known.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Mint {
             .is_some_and(|info| [11, 12].iter().all(|nut| info.nuts.contains(nut))))
     }
 
-    /// Returns true if the mint gives change for a melt (NUT-08), as far as known. No request.
+    /// Returns whether the mint gives change for a melt (NUT-08), as far as known. No request.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -106,7 +106,7 @@ impl Mint {
         self.client.states(&ys).await
     }
 
-    /// Returns true if all of these proofs are spent at the mint.
+    /// Returns whether all of these proofs are spent at the mint.
     ///
     /// # Errors
     /// If a request fails.

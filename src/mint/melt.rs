@@ -99,7 +99,7 @@ impl Melt {
             .saturating_sub(change_sats)
     }
 
-    /// Returns true if the inputs exceed what the mint may keep, so that change is due.
+    /// Returns whether the inputs exceed what the mint may keep, so that change is due.
     pub fn must_have_change(&self) -> bool {
         self.most_change() > self.fee_reserve_sats
     }
@@ -127,7 +127,7 @@ pub enum MeltOutcome {
     Refused(MintError),
     /// Not known yet; the inputs stay held.
     Unknown {
-        /// True if the mint called the payment pending.
+        /// `true` if the mint called the payment pending.
         acknowledged: bool,
     },
 }
@@ -279,7 +279,7 @@ impl Mint {
         }
     }
 
-    /// Returns true if the mint has signed change for this melt (NUT-09). It has then paid,
+    /// Returns whether the mint has signed change for this melt (NUT-09). It has then paid,
     /// whatever it says.
     ///
     /// # Errors
@@ -305,7 +305,7 @@ impl Mint {
         self.unblind(&melt.outputs, melt.outputs.signed_first(told), melt.id).await.map(Some)
     }
 
-    /// Returns true if the mint calls all inputs unspent.
+    /// Returns whether the mint calls all inputs unspent.
     async fn are_unspent(&self, melt: &Melt) -> bool {
         let Ok(ys) = melt.input_ys() else { return false };
         self.client
@@ -314,7 +314,7 @@ impl Mint {
             .is_ok_and(|states| states.iter().all(|state| *state == State::Unspent))
     }
 
-    /// Returns true if this melt can no longer be made because its inputs were spent elsewhere:
+    /// Returns whether this melt can no longer be made because its inputs were spent elsewhere:
     /// some are spent, none is pending, and the quote, asked last, is unpaid.
     async fn spent_elsewhere(&self, melt: &Melt) -> bool {
         let Ok(ys) = melt.input_ys() else { return false };

@@ -87,7 +87,7 @@ impl Outputs {
         self.list.iter().map(|output| output.amount).fold(0, u64::saturating_add)
     }
 
-    /// Returns true if an output to give away is locked to a key, so that the seed cannot restore
+    /// Returns whether an output to give away is locked to a key, so that the seed cannot restore
     /// it.
     pub(super) fn give_locked(&self) -> bool {
         self.list.iter().any(|output| output.give && output.index.is_none())

@@ -1,5 +1,5 @@
-//! Parses mints' answers field by field: a field that is missing, null or of an unexpected type is
-//! `None`, and the others remain usable.
+//! Parses mints' answers field by field: an optional field that is missing, null or of an
+//! unexpected type is `None` (an expiry 0, a melt's state `Unknown`), and the others remain usable.
 //!
 //! Accepts numbers written as strings, as some mints send them. Validates nothing: callers do.
 

@@ -48,7 +48,7 @@ impl Mint {
     }
 }
 
-/// Returns true for a notification that the quote is paid or issued.
+/// Returns `true` for a notification that the quote is paid or issued.
 fn says_paid(text: &str) -> bool {
     let Ok(notice) = serde_json::from_str::<Value>(text) else { return false };
     let state = notice.pointer("/params/payload/state").and_then(Value::as_str);

@@ -167,7 +167,7 @@ impl Swap {
         inputs.saturating_sub(self.outputs.total())
     }
 
-    /// Returns true if an output to give away is locked to a key, so that the seed cannot restore
+    /// Returns whether an output to give away is locked to a key, so that the seed cannot restore
     /// it.
     pub fn gives_locked(&self) -> bool {
         self.outputs.give_locked()

@@ -105,7 +105,7 @@ impl ParsedToken {
     }
 }
 
-/// Returns true if the secret is a lock (NUT-10), which needs a signature or a preimage.
+/// Returns whether the secret is a lock (NUT-10), which needs a signature or a preimage.
 pub fn is_locked(secret: &ProofSecret) -> bool {
     Nut10Secret::try_from(secret.clone())
         .is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))

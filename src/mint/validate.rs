@@ -53,7 +53,7 @@ pub(crate) fn keysets(
     Ok(())
 }
 
-/// Returns true if the keyset is unchanged. Its unit never changes; its fee may only with a version
+/// Returns whether the keyset is unchanged. Its unit never changes; its fee may only with a version
 /// 0 id.
 fn is_same(known: &KeySetInfo, listed: &KeySetInfo) -> bool {
     let fee_is_free = known.id.get_version() == KeySetVersion::Version00;
@@ -132,7 +132,7 @@ fn fits(output: &BlindedMessage, signature: &BlindSignature, proves: bool) -> bo
     amount && output.keyset_id == signature.keyset_id && (signature.dleq.is_some() || !proves)
 }
 
-/// Returns true for an output without an amount: for change, or for a restore.
+/// Returns `true` for an output without an amount: for change, or for a restore.
 fn is_blank(output: &BlindedMessage) -> bool {
     output.amount.to_u64() == 0
 }

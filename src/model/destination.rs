@@ -56,7 +56,7 @@ impl Destination {
         Self::of(Payee::recognise(to), to)
     }
 
-    /// Returns the destination of a payee; `to` is the text in which it was recognised.
+    /// Returns the destination of a payee; `to` is the text in which it was recognized.
     ///
     /// # Errors
     /// [`NotPayable`].

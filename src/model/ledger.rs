@@ -1,4 +1,5 @@
-//! The ledger that limits are checked against: a fold over payments, never a counter beside them.
+//! The ledger that limits are checked against: computed from the payments, never counted
+//! separately.
 
 use super::history_line::EntryState;
 use super::id::PaymentId;

@@ -24,7 +24,7 @@ pub enum MoneyKind {
 #[error("not the address of a mint: an http or https URL without user, query or fragment")]
 pub struct NotAMint;
 
-/// A mint's URL in normalised form: scheme and host in lower case, no default port, no trailing
+/// A mint's URL in normalized form: scheme and host in lower case, no default port, no trailing
 /// slash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

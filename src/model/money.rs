@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The most sats in one amount: all the bitcoin there will ever be.
+/// Maximum amount, in sats: all the bitcoin there will ever be.
 pub const MAX_SATS: u64 = 2_100_000_000_000_000;
 
 /// A valid amount of sats: at least 1, at most [`MAX_SATS`].

@@ -1,4 +1,4 @@
-//! Recognises what a caller means by `to`: an invoice, an address, a token or another kind of
+//! Recognizes what a caller means by `to`: an invoice, an address, a token or another kind of
 //! payee.
 //!
 //! Contacts nobody, resolves nothing, and checks no more of a text than its kind needs. Callers
@@ -38,7 +38,7 @@ pub enum Payee {
 }
 
 impl Payee {
-    /// Recognises a text: in any case where the format allows it, with white space around it, and
+    /// Recognizes a text: in any case where the format allows it, with white space around it, and
     /// with the prefixes `lightning:`, `cashu:`, `nostr:`, `bitcoin:`, with or without two slashes.
     /// Never fails and never panics.
     pub fn recognise(text: &str) -> Self {
@@ -59,7 +59,7 @@ fn within_uri<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// Recognises a `bitcoin:` URI (BIP-21, BIP-321) as what we can pay best of all that it offers: an
+/// Recognizes a `bitcoin:` URI (BIP-21, BIP-321) as what we can pay best of all that it offers: an
 /// invoice, if there is one.
 fn unified(uri: &str) -> Payee {
     let query =

@@ -23,7 +23,7 @@ impl Subject {
         }
     }
 
-    /// Parses the id of a record. `None` if operations do not belong to records of its kind.
+    /// Parses an id. `None` if it is not the id of a payment, received token or deposit.
     pub fn read(id: &str) -> Option<Self> {
         let payment = id.parse().ok().map(Self::Payment);
         let receive = || id.parse().ok().map(Self::Receive);

@@ -25,10 +25,10 @@ const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 /// The sustained requests per second to one origin: 4.
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// The longest pause that a server can request, in seconds.
+/// Maximum pause that a server can request, in seconds.
 pub(super) const LONGEST_PAUSE: u64 = 3600;
 
-/// The pause after a 429 without `Retry-After`, in seconds.
+/// Pause after a 429 without `Retry-After`, in seconds.
 const DEFAULT_PAUSE: u64 = 30;
 
 /// The number of origins remembered before idle ones are dropped.

@@ -38,10 +38,10 @@ pub(super) async fn resolve(
     if fit.is_empty() { Err(ResolveError::Private) } else { Ok(fit) }
 }
 
-/// The time limit for resolving a name here before it is passed to the proxy.
+/// Time limit for resolving a name here before it is passed to the proxy.
 const LOOKUP: Duration = Duration::from_secs(2);
 
-/// The time that a result is cached.
+/// How long a result is cached.
 const CACHE_TIME: Duration = Duration::from_secs(600);
 
 /// A cache of names and whether this machine resolves them to a private address; those are not
@@ -50,7 +50,7 @@ const CACHE_TIME: Duration = Duration::from_secs(600);
 pub(super) struct PrivateNames(Mutex<HashMap<String, (Instant, bool)>>);
 
 impl PrivateNames {
-    /// Returns `true` if this machine resolves the name to a private address within 2 s.
+    /// Returns whether this machine resolves the name to a private address within 2 s.
     pub(super) async fn contains(&self, name: &str) -> bool {
         let now = Instant::now();
         if let Some((_, private)) =

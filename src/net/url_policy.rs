@@ -12,7 +12,7 @@ use super::origin::{Origin, origin_of};
 use super::settings::{BadSettings, NetworkSettings, proxy_of};
 use crate::ports::HttpFailure;
 
-/// The longest URL, in bytes.
+/// Maximum length of a URL, in bytes.
 pub(super) const MAX_URL: usize = 8 * 1024;
 
 /// Domains that are never public: special use (RFC 6761, 6762, 8375, 9476), reserved for private
@@ -76,7 +76,7 @@ impl UrlPolicy {
         })
     }
 
-    /// Returns `true` if this machine must resolve names before the proxy gets them.
+    /// Returns whether this machine must resolve names before the proxy gets them.
     pub(super) fn looks_up_for_proxy(&self) -> bool {
         self.proxy_host.is_some() && !self.proxy_resolves
     }

@@ -23,13 +23,13 @@ use super::url_policy::{AllowedUrl, MAX_URL, Protocol, UrlPolicy};
 use super::{settings, websocket};
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method, Socket};
 
-/// The time limit for connecting: name, TCP and TLS together.
+/// Time limit for connecting: name, TCP and TLS together.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 
-/// The longest deadline of an exchange.
+/// Maximum time limit of an exchange.
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 
-/// The time that an idle connection is kept, and the number of them per host.
+/// How long an idle connection is kept, and how many are kept per host.
 const IDLE: (Duration, usize) = (Duration::from_secs(30), 8);
 
 /// The `User-Agent` of every request.

@@ -21,13 +21,13 @@ use super::url_policy::AllowedUrl;
 use super::{failure, web};
 use crate::ports::{Connection, HttpFailure, MAX_BODY, Socket};
 
-/// The time limit for the opening handshake, including the connection.
+/// Time limit for the opening handshake, including the connection.
 const OPENING: Duration = web::CONNECT.saturating_mul(2);
 
-/// The most bytes that wait to be sent; our longest message fits.
+/// Maximum number of bytes that wait to be sent; our longest message fits.
 const MAX_WAITING: usize = 1 << 20;
 
-/// The reason why a websocket could not be opened.
+/// Reason why a websocket could not be opened.
 #[derive(Debug)]
 pub(super) enum OpenError {
     /// The server requests a pause (429).

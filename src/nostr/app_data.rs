@@ -1,5 +1,5 @@
-//! Encrypted app data beside NIP-60 (NIP-78, kind 30078): the list of the wallet's devices, and its
-//! list of mints (NUT-27).
+//! Encrypted app data in addition to NIP-60 (NIP-78, kind 30078): the list of the wallet's devices,
+//! and its list of mints (NUT-27).
 //!
 //! The list of mints is signed with a separate key, so it does not identify the owner. Neither list
 //! contains a proof or a key.
@@ -24,7 +24,7 @@ pub const DEVICES: &str = "nutpurse-devices";
 pub const MINTS: &str = "mint-list";
 /// The label that derives the key of the mint list (NUT-27).
 const MINTS_LABEL: &[u8] = b"cashu-mint-backup";
-/// The most entries of a list that are read.
+/// Maximum number of entries of a list that are read.
 const MOST: usize = 1_000;
 
 /// Data shared between the devices of a wallet.

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::model::money::MAX_SATS;
 
-/// The most proofs of one event.
+/// Maximum number of proofs of one event.
 pub(super) const MAX_PROOFS: usize = 1_000;
 
-/// The longest secret of a proof, in bytes.
+/// Maximum length of a proof's secret, in bytes.
 const MAX_SECRET: usize = 1_024;
 
 /// Returns `true` for 64 characters of lower-case hex.

@@ -13,17 +13,18 @@ use sha2::{Digest, Sha256};
 
 use super::codec::is_hex_64;
 
-/// The longest event that is read, in bytes.
+/// Maximum length of an event that is read, in bytes.
 pub const MAX_EVENT: usize = 512 * 1024;
 
-/// The most tags of an event, and the most strings in all its tags; even an empty one takes memory.
+/// Maximum number of tags of an event, and of strings in all its tags; even an empty one takes
+/// memory.
 const MAX_TAGS: usize = 8_000;
 const MAX_TAG_TEXTS: usize = 20_000;
 
-/// The estimated memory of a tag, or of a string in it, beside its text, in bytes.
+/// The estimated memory of a tag, or of a string in it, without its text, in bytes.
 const TAG_COST: usize = 48;
 
-/// The reason why a text is not a valid event.
+/// Reason why a text is not a valid event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEvent {
     /// The text is longer than [`MAX_EVENT`] or has too many tags.

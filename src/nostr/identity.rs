@@ -17,7 +17,7 @@ use crate::model::secret::Secret;
 /// The highest scrypt cost of an encrypted key, as log2: a gigabyte of memory and some seconds.
 const MAX_LOG_N: u8 = 20;
 
-/// The longest text that is parsed as a key, in bytes.
+/// Maximum length of a text that is parsed as a key, in bytes.
 const MAX_KEY: usize = 1_024;
 
 /// The error of a key operation. Contains nothing of the input.

@@ -9,10 +9,10 @@ use super::event::Event;
 /// The kind of a recommendation.
 pub const REVIEW: u16 = 38_000;
 
-/// The most URLs of one event that are read.
+/// Maximum number of URLs of one event that are read.
 const MAX_URLS: usize = 10;
 
-/// The longest URL, in bytes.
+/// Maximum length of a URL, in bytes.
 const MAX_URL: usize = 1_000;
 
 /// A recommendation.

@@ -40,7 +40,7 @@ pub use identity::UnsignedEvent;
 pub use identity::{BadKey, Identity, npub};
 pub use relays::{Ack, End, Listing, Page, Relays};
 
-/// The reason why an event cannot be read as the expected format.
+/// Reason why an event cannot be read as the expected format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// The event has another kind.

@@ -19,10 +19,10 @@ use super::zap::ZapTarget;
 /// The kind of a nutzap.
 pub const KIND: u16 = 9321;
 
-/// The most proofs of one nutzap.
+/// Maximum number of proofs of one nutzap.
 pub const MAX_PROOFS: usize = 100;
 
-/// The reason why an event is not a nutzap for us.
+/// Reason why an event is not a nutzap for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadNutzap {
     /// The event has another kind.
@@ -180,8 +180,8 @@ fn read_proof(text: &str) -> Option<Proof> {
     proof(value)
 }
 
-/// Returns the tags of a nutzap's lock beside the key: the sender and the zapped event. They remain
-/// the same if someone else copies the nutzap.
+/// Returns the tags of a nutzap's lock other than the key: the sender and the zapped event. They
+/// remain the same if someone else copies the nutzap.
 pub fn lock_tags(sender: &str, event: Option<&str>) -> Vec<Vec<String>> {
     let mut tags = vec![tag(&["P", sender])];
     tags.extend(event.map(|event| tag(&["e", event])));

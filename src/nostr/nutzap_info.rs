@@ -12,7 +12,7 @@ use super::{Unreadable, Unwritable};
 /// The kind of the settings; relays keep only the newest.
 pub const KIND: u16 = 10_019;
 
-/// The most relays, and the most mints, that are read.
+/// Maximum number of relays, and of mints, that are read.
 const MAX_EACH: usize = 100;
 
 /// The nutzap settings of a recipient.
@@ -46,7 +46,7 @@ pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<
     Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content: String::new() })?)
 }
 
-/// Returns `true` if the key is written without its first byte. A wallet that locks to the text
+/// Returns whether the key is written without its first byte. A wallet that locks to the text
 /// unchanged then creates proofs that can never be spent.
 pub fn has_x_only_key(event: &Event) -> bool {
     event.tag_values("pubkey").any(|key| key.len() == 64)

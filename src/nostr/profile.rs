@@ -10,7 +10,7 @@ use super::event::Event;
 /// The kind of a profile; relays keep only the newest.
 pub const KIND: u16 = 0;
 
-/// The longest text of one field, in bytes.
+/// Maximum length of a field, in bytes.
 const MAX_FIELD: usize = 2_000;
 
 /// The fields of a profile. A field that is empty, too long or not a string is `None`.

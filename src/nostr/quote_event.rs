@@ -16,7 +16,7 @@ use crate::model::secret::Secret;
 /// The kind of a quote event.
 pub const KIND: u16 = 7374;
 
-/// The longest quote id that is read, in bytes.
+/// Maximum length of a quote id that is read, in bytes.
 const MAX_ID: usize = 512;
 
 /// The content of a quote event.

@@ -8,7 +8,7 @@ use url::Url;
 use super::codec::x_only;
 use super::relay_list::usable;
 
-/// The longest text that is parsed, in bytes.
+/// Maximum length of a text that is parsed, in bytes.
 const MAX_TEXT: usize = 5_000;
 
 /// The recipient that a text names. Keys and ids are 64 characters of lower-case hex; `relays` are
@@ -65,7 +65,7 @@ impl std::fmt::Display for Recipient {
     }
 }
 
-/// The reason why a text is not a recipient.
+/// Reason why a text is not a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARecipient {
     /// The text is a secret key, which the error does not contain.

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The media type of the document.
 pub const TYPE: &str = "application/nostr+json";
 
-/// The most retention rules that are read.
+/// Maximum number of retention rules that are read.
 const MAX_RULES: usize = 100;
 
 /// The document. Sizes are in bytes, ages in seconds.
@@ -23,13 +23,13 @@ pub struct RelayInfo {
     pub restricted_writes: bool,
     /// The proof of work that an event needs (NIP-13), in bits.
     pub proof_of_work: u64,
-    /// The longest message.
+    /// Maximum length of a message.
     pub max_message: Option<u64>,
-    /// The longest content of an event, in characters.
+    /// Maximum length of an event's content, in characters.
     pub max_content: Option<u64>,
-    /// The most tags of an event.
+    /// Maximum number of tags of an event.
     pub max_tags: Option<u64>,
-    /// The most subscriptions of a connection.
+    /// Maximum number of subscriptions of a connection.
     pub max_subscriptions: Option<u64>,
     /// The age from which an event is refused.
     pub max_age: Option<u64>,
@@ -47,7 +47,7 @@ struct Retention {
 /// The retention of one kind. Without either field the relay states no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetentionLimit {
-    /// The time that an event is kept, in seconds; 0 means that it is not kept.
+    /// How long an event is kept, in seconds; 0 means that it is not kept.
     pub seconds: Option<u64>,
     /// The number of events kept, per author or in total, depending on the relay.
     pub count: Option<u64>,

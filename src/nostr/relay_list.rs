@@ -10,10 +10,10 @@ use super::event::Event;
 /// The kind of a relay list; relays keep only the newest.
 pub const KIND: u16 = 10_002;
 
-/// The most URLs of one list that are used.
+/// Maximum number of URLs of one list that are used.
 pub const MAX_RELAYS: usize = 10;
 
-/// The longest URL, in bytes.
+/// Maximum length of a URL, in bytes.
 const MAX_URL: usize = 512;
 
 /// An author's relays, in order and without duplicates.

@@ -6,7 +6,7 @@ use super::codec::x_only;
 use super::event::Event;
 use super::relay_list;
 
-/// The most shares of one event.
+/// Maximum number of shares of one event.
 pub const MAX_SHARES: usize = 50;
 
 /// A weight of 1, in the internal unit of weights (a millionth).

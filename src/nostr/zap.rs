@@ -103,7 +103,7 @@ pub struct ExpectedReceipt {
     pub recipient: String,
 }
 
-/// The reason why a receipt is not the expected one.
+/// Reason why a receipt is not the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadReceipt {
     /// The event has another kind or is too old.

@@ -41,7 +41,7 @@ impl Policy {
         }
     }
 
-    /// Returns `true` if `newer` allows something that this policy does not.
+    /// Returns whether `newer` allows something that this policy does not.
     pub fn loosens(&self, newer: &Self) -> bool {
         self.tightened_by(newer) != Self { agents: normal(newer.agents.clone()), ..newer.clone() }
     }

@@ -29,8 +29,8 @@ pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
     }
 }
 
-/// Returns `true` if the payment's money left or may still leave. After a payment that failed or
-/// was returned, an equal one is not a duplicate.
+/// Returns whether the payment's money left or may still leave. After a payment that failed or was
+/// returned, an equal one is not a duplicate.
 fn money_left(one: &Lookalike) -> bool {
     matches!(one.state, EntryState::Pending | EntryState::Settled)
 }

@@ -179,7 +179,7 @@ impl Store {
     /// the next part begins; `None` after the last. Not durable: lost work is repeated.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub async fn shrink_archive(
         &self,
         from: Option<Y>,

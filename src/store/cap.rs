@@ -30,7 +30,7 @@ impl Store {
     /// Writes a new deposit, unless it would exceed the cap at its mint.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub async fn open_deposit(
         &self,
         deposit: Deposit,
@@ -50,7 +50,7 @@ impl Store {
     /// Writes a token that is about to be redeemed, unless it would exceed the cap at its mint.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub async fn open_receive(
         &self,
         receive: Receive,

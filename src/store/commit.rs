@@ -153,7 +153,7 @@ impl Store {
     /// Commits the changes in order, as one durable two-phase commit.
     ///
     /// # Errors
-    /// When a change is refused or the file cannot be written; then none of them is made.
+    /// If a change is refused or the file cannot be written; then none of them is made.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             apply_all(tx, inner, changes)?;

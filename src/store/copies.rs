@@ -2,9 +2,9 @@
 //! restore.
 //!
 //! A copy holds the wallet as it was when opened and verified. It is made in the background, row by
-//! row, from a transaction that sees nothing later, and gets its name only after it is synced and
-//! verified. Never deletes a file: copies change names by rename, and only a restore renames a
-//! damaged wallet.
+//! row, from a read transaction that was opened with the wallet, and is renamed to its final name
+//! only after it is synced and verified. A new copy replaces the oldest of three. Never deletes the
+//! wallet's file: only a restore renames a damaged one.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -47,8 +47,8 @@ pub(super) struct DueCopy {
     summary: FileSummary,
 }
 
-/// Returns the copy to make, if there is none yet, or if the last is an hour old and the content
-/// has changed.
+/// Returns the copy to make: if no copy exists, or if the newest is an hour old and the content has
+/// changed.
 pub(super) fn due(
     path: &Path,
     db: &Database,
@@ -97,7 +97,7 @@ impl Store {
     /// opening.
     ///
     /// # Errors
-    /// When the copy cannot be made.
+    /// If the copy cannot be made.
     pub async fn make_due_copy(&self) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
         open::blocking(move || {
@@ -183,7 +183,7 @@ pub fn any(path: &Path) -> bool {
 /// file.
 ///
 /// # Errors
-/// When it cannot be renamed, or the rename cannot be synced.
+/// If it cannot be renamed, or the rename cannot be synced.
 pub fn set_aside(path: &Path, now: u64) -> Result<Option<PathBuf>, StoreError> {
     if !path.try_exists()? {
         return Ok(None);
@@ -202,8 +202,8 @@ pub fn set_aside(path: &Path, now: u64) -> Result<Option<PathBuf>, StoreError> {
 /// Restores a copy to `path`, where no file may exist. The copy is kept.
 ///
 /// # Errors
-/// When a file exists at `path`, or cannot be written; `path` is then unchanged or holds the whole
-/// copy.
+/// If a file exists at `path`, the copy is damaged, or the file cannot be written; `path` is then
+/// unchanged or holds the whole copy.
 pub fn put_back(copy: &VerifiedCopy, path: &Path) -> Result<(), StoreError> {
     let new = beside(path, ".put-back");
     write(&copy.path, &new)?;

@@ -75,7 +75,7 @@ impl Store {
     /// Returns a device's counter of a keyset. It and all higher ones were never used.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn keyset_counter(&self, device: u32, keyset: &Id) -> Result<u32, StoreError> {
         let id = keyset.to_bytes();
         self.read(move |tx| {
@@ -91,7 +91,7 @@ impl Store {
     /// returns it; a higher counter stays. Counters given back below the floor are forgotten.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn raise_keyset_counter(
         &self,
         device: u32,

@@ -101,7 +101,7 @@ impl Store {
     /// Looks up a deposit by its id.
     ///
     /// # Errors
-    /// When the file cannot be read; the same holds for all lookups.
+    /// If the file cannot be read; the same holds for all lookups.
     pub async fn deposit(&self, id: &DepositId) -> Result<Option<Deposit>, StoreError> {
         let id = id.clone();
         self.read(move |tx| get(tx, id.as_str())).await
@@ -149,7 +149,7 @@ impl Store {
     /// if too little was found.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub async fn receive_found(
         &self,
         deposit: Deposit,
@@ -187,7 +187,7 @@ impl Store {
     /// Their rows stay. Not durable.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub async fn retire_deposits(&self, now: u64) -> Result<(), StoreError> {
         let over = now.saturating_sub(LATE_SECONDS);
         self.transact(Durability::None, move |tx, _| {

@@ -1,6 +1,6 @@
 //! Payments and received tokens that the owner has given up, because no answer of their mint can
-//! end them any more. Their operations are kept beside the journal and their proofs in the archive,
-//! until the owner takes them up again.
+//! end them any more. Their operations are kept outside the journal and their proofs in the
+//! archive, until the owner resumes them.
 //!
 //! Never decides the outcome, and deletes nothing.
 

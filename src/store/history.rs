@@ -290,7 +290,7 @@ impl Store {
     /// Lists the records that match, newest first, with their places.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn history(
         &self,
         query: HistoryFilter,
@@ -324,7 +324,7 @@ impl Store {
     /// cuts.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn history_sums(
         &self,
         since: Option<u64>,

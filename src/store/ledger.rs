@@ -1,9 +1,8 @@
-//! The ledger that limits are checked against: a fold over the open payments and the outflows of
+//! The ledger that limits are checked against: computed from the open payments and the outflows of
 //! the last 24 hours, read from an index.
 //!
-//! Never a counter kept beside the payments, and never a scan of all payments. A time ahead of the
-//! clock is not trusted: the store notes when it first saw it, and ignores that outflow a day
-//! later.
+//! Keeps no separate counter and never scans all payments. A time ahead of the clock is not
+//! trusted: the store notes when it first saw it, and ignores that outflow a day later.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -140,7 +139,7 @@ impl Store {
     /// if a time is newly ahead of the clock, or no longer is.
     ///
     /// # Errors
-    /// When the file cannot be read, or such a note cannot be written.
+    /// If the file cannot be read, or such a note cannot be written.
     pub async fn ledger(
         &self,
         agent: &str,

@@ -157,7 +157,7 @@ impl Store {
     /// Returns the wallet's metadata.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn meta(&self) -> Result<Meta, StoreError> {
         self.read(get).await
     }
@@ -166,7 +166,7 @@ impl Store {
     /// stays, and the generation never falls.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing has changed.
+    /// If the file cannot be written; then nothing has changed.
     pub async fn set_meta(
         &self,
         change: impl FnOnce(&mut Meta) + Send + 'static,

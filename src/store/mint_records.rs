@@ -1,7 +1,8 @@
 //! Mint records for one device of the wallet: counters belong to the device, everything else is
 //! shared.
 //!
-//! Writes commit in order without a sync, because a mint can be asked again for all of it.
+//! Writes commit in order without a sync. A mint's records can be requested again; the number of a
+//! quote's key becomes durable with the deposit that uses it.
 
 use std::sync::Arc;
 

@@ -47,7 +47,7 @@ impl Store {
     /// Returns whether the mint announces another public key than the first time (NUT-06).
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn mint_identity_changed(&self, mint: &str) -> Result<bool, StoreError> {
         let mint = mint.to_owned();
         self.read(move |tx| identity_changed(tx, &mint)).await

@@ -128,7 +128,7 @@ impl Store {
     /// Makes all earlier commits durable; does nothing if they already are.
     ///
     /// # Errors
-    /// When the file cannot be written or synced: earlier commits may then be lost in a power cut.
+    /// If the file cannot be written or synced: earlier commits may then be lost in a power cut.
     pub async fn barrier(&self) -> Result<(), StoreError> {
         self.run_blocking(|inner| {
             let db = inner.db()?;

@@ -91,7 +91,7 @@ impl Store {
     /// Looks up an undecided operation.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn operation(&self, id: Uuid) -> Result<Option<OperationRow>, StoreError> {
         self.read(move |tx| {
             let (journal, subjects) = (tx.table(JOURNAL)?, tx.table(OPERATION_SUBJECTS)?);
@@ -104,7 +104,7 @@ impl Store {
     /// Lists the undecided operations, except those that were given up.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn operations(&self) -> Result<Vec<OperationRow>, StoreError> {
         self.read(|tx| all(&tx.table(JOURNAL)?, &tx.table(OPERATION_SUBJECTS)?)).await
     }
@@ -112,7 +112,7 @@ impl Store {
     /// Lists the undecided operations of one record, except those that were given up.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn operations_of(&self, subject: &Subject) -> Result<Vec<OperationRow>, StoreError> {
         let subject = subject.as_str().to_owned();
         self.read(move |tx| of(tx, &tx.table(JOURNAL)?, &subject)).await
@@ -121,7 +121,7 @@ impl Store {
     /// Lists the operations that the owner has given up.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn operations_given_up(&self) -> Result<Vec<OperationRow>, StoreError> {
         self.read(|tx| all(&tx.table(GIVEN_UP)?, &tx.table(OPERATION_SUBJECTS)?)).await
     }
@@ -129,7 +129,7 @@ impl Store {
     /// Lists the given-up operations of one record.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn given_up_of(&self, subject: &Subject) -> Result<Vec<OperationRow>, StoreError> {
         let subject = subject.as_str().to_owned();
         self.read(move |tx| of(tx, &tx.table(GIVEN_UP)?, &subject)).await

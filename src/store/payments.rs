@@ -1,5 +1,5 @@
-//! Payments in the journal: one transaction admits them, and indexes find them by hash, key and
-//! openness, never by a scan.
+//! Payments in the journal: one transaction admits them, and indexes find them by hash, by key and
+//! while open, without a scan.
 //!
 //! Never decides to admit: the caller's `decide` does, in the same transaction that writes the
 //! intent.
@@ -146,7 +146,7 @@ impl Store {
     /// which the caller sets: `attempt` counts up and `created_at` stays.
     ///
     /// # Errors
-    /// When the file cannot be read or written; then nothing is admitted.
+    /// If the file cannot be read or written; then nothing is admitted.
     pub async fn admit<D: Send + 'static>(
         &self,
         mut payment: Payment,
@@ -180,7 +180,7 @@ impl Store {
     /// Looks up a payment by its id.
     ///
     /// # Errors
-    /// When the file cannot be read; the same holds for all lookups.
+    /// If the file cannot be read; the same holds for all lookups.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, StoreError> {
         let id = id.clone();
         self.read(move |tx| get(tx, id.as_str())).await

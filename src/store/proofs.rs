@@ -266,7 +266,7 @@ impl Store {
     /// Returns proofs by Y, including archived ones that are kept whole. Others are left out.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn proofs(&self, ys: Vec<PublicKey>) -> Result<Vec<ProofInfo>, StoreError> {
         let ys: Vec<Y> = ys.iter().map(PublicKey::to_bytes).collect();
         self.read(move |tx| by_ys(tx, &ys)).await
@@ -275,7 +275,7 @@ impl Store {
     /// Returns the states of proofs by Y. An unknown Y is left out.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn states(&self, ys: Vec<PublicKey>) -> Result<Vec<(PublicKey, State)>, StoreError> {
         self.read(move |tx| {
             let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
@@ -294,7 +294,7 @@ impl Store {
     /// all that are not spent.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn proofs_in(
         &self,
         states: Option<Vec<State>>,
@@ -306,7 +306,7 @@ impl Store {
     /// is spent is left out.
     ///
     /// # Errors
-    /// When the file cannot be read, or a sum does not fit.
+    /// If the file cannot be read, or a sum does not fit.
     pub async fn balances(&self) -> Result<Vec<Balance>, StoreError> {
         self.read(|tx| {
             let mut balances: BTreeMap<(String, String), Balance> = BTreeMap::new();

@@ -41,7 +41,7 @@ impl Store {
     /// Looks up a received token by its id.
     ///
     /// # Errors
-    /// When the file cannot be read; the same holds for all lookups.
+    /// If the file cannot be read; the same holds for all lookups.
     pub async fn receive(&self, id: &ReceiveId) -> Result<Option<Receive>, StoreError> {
         let id = id.clone();
         self.read(move |tx| get(tx, id.as_str())).await

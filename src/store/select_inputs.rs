@@ -70,7 +70,7 @@ impl Store {
     /// Counts the unspent proofs at one mint by amount, in sats.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn unspent_amounts(
         &self,
         mint: &MintAddress,
@@ -99,7 +99,7 @@ impl Store {
     /// sat).
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn max_spendable(
         &self,
         mint: &MintAddress,
@@ -131,7 +131,7 @@ impl Store {
     /// thousandths.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn select_inputs(
         &self,
         mint: &MintAddress,

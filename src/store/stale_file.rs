@@ -32,7 +32,7 @@ impl Store {
     /// every mint as unchecked and the day's limit as used up.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing has changed.
+    /// If the file cannot be written; then nothing has changed.
     pub async fn begin_session(&self, seen: Option<u64>) -> Result<SessionStart, StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             let mut meta = meta::get(tx)?;
@@ -65,7 +65,7 @@ impl Store {
     /// Returns the proofs of one mint that are held until it is asked.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn stale_proofs(&self, mint: String) -> Result<Vec<ProofInfo>, StoreError> {
         self.read(move |tx| {
             let mut held = proofs::of_operation(tx, STALE_HOLD)?;
@@ -78,7 +78,7 @@ impl Store {
     /// Returns whether an undecided operation, given up or not, may still bring in proofs.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn has_unfinished(&self) -> Result<bool, StoreError> {
         self.read(|tx| {
             Ok(tx.table(JOURNAL)?.first()?.is_some() || tx.table(GIVEN_UP)?.first()?.is_some())

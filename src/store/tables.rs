@@ -23,8 +23,8 @@ pub(super) type ByAmountValue = (&'static [u8], bool);
 /// row is empty for an ordinary proof.
 pub(super) type ArchivedProof =
     (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
-/// An outflow: (Unix seconds at which its time was first seen ahead of the clock, sats with fees,
-/// sats without, whether it was play money, agent).
+/// An outflow: (Unix seconds at which its time was first found to be in the future, sats with fees,
+/// sats without fees, whether it was play money, agent).
 pub(super) type Outflow = (Option<u64>, u64, u64, bool, &'static str);
 
 macro_rules! tables {
@@ -71,7 +71,8 @@ tables! {
 
     /// <Y, row of a proof that is not spent>
     PROOFS: &'static Y => &'static [u8] = "proofs";
-    /// <Y of a spent proof, (Unix seconds of its archiving, the proof for 90 days)>
+    /// <Y of a spent proof, (Unix seconds at which it was archived, the whole proof during the
+    /// first 90 days)>
     ARCHIVE: &'static Y => (u64, Option<ArchivedProof>) = "archive";
     /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)> of a proof that is
     /// not spent
@@ -94,7 +95,7 @@ tables! {
     KEYS: &'static [u8] => &'static [u8] = "keys";
     /// <(device, keyset id), next index of NUT-13>
     KEYSET_COUNTERS: (u32, &'static [u8]) => u32 = "keyset_counters";
-    /// <(device, keyset id, index of NUT-13), ()>: taken, not signed, and free again
+    /// <(device, keyset id, index of NUT-13), ()>: given back because it was taken but not signed
     COUNTERS_BACK: (u32, &'static [u8], u32) => () = "counters_back";
     /// <(device, namespace), next index>
     DERIVATION_COUNTERS: (u32, &'static str) => u32 = "derivation_counters";
@@ -106,7 +107,7 @@ tables! {
     PAYMENT_BY_KEY: (&'static str, &'static str) => &'static str = "payment_by_key";
     /// <payment id, ()>, while it is open
     PAYMENTS_OPEN: &'static str => () = "payments_open";
-    /// <(time it counts from, payment id), outflow>, once value has left
+    /// <(time from which it counts, payment id), outflow>, once money has left
     OUTFLOWS: (u64, &'static str) => Outflow = "outflows";
     /// <payment id, row of its token>, until the token is claimed or returned
     TOKENS: &'static str => &'static [u8] = "tokens";
@@ -119,8 +120,9 @@ tables! {
     DEPOSIT_BY_KEY: (&'static str, &'static str) => &'static str = "deposit_by_key";
     /// <(agent, creation time, deposit id), ()>
     DEPOSITS_OF_AGENT: (&'static str, u64, &'static str) => () = "deposits_of_agent";
-    /// <(mint, time until which it can be paid, deposit id), (paid, sats)>, until it is received or
-    /// expired a week ago. Paid ones, and those that never expire, are at `u64::MAX`.
+    /// <(mint, time until which it can be paid, deposit id), (paid, sats)>, until it is received,
+    /// or for a week after it expires. The time of paid ones, and of those that never expire, is
+    /// `u64::MAX`.
     DEPOSITS_OPEN: (&'static str, u64, &'static str) => (bool, u64) = "deposits_open";
 
     /// <receive id, row>
@@ -130,9 +132,11 @@ tables! {
     /// <receive id, ()>, while it is open
     RECEIVES_OPEN: &'static str => () = "receives_open";
 
-    /// <operation, (it holds its inputs, the engine's bytes)>, until the operation is decided
+    /// <operation, (whether it reserves its inputs, the engine's bytes)>, until the operation is
+    /// decided
     JOURNAL: &'static OperationId => (bool, &'static [u8]) = "journal";
-    /// <operation, (it holds its inputs, the engine's bytes)>, while its record is given up
+    /// <operation, (whether it reserves its inputs, the engine's bytes)>, while its record is given
+    /// up
     GIVEN_UP: &'static OperationId => (bool, &'static [u8]) = "given_up";
     /// <operation, id of its payment, received token or deposit>, while it is in the journal or
     /// given up
@@ -143,8 +147,8 @@ tables! {
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>
     HISTORY: (u64, &'static str) => u8 = "history";
-    /// <(day of the record, day of the line, money, kind, direction, mint), (in, out, fees,
-    /// count)>, summed over all lines; no row when there is none
+    /// <(day of the record, day of its history line, money, kind, direction, mint), (in, out, fees,
+    /// count)>: sums of the lines with this key; no row if there are none
     HISTORY_SUMS: (u64, u64, u8, &'static str, &'static str, &'static str) => (u128, u128, u128, u64) = "history_sums";
 
     /// <name, row of the wallet's state on relays>
@@ -157,8 +161,8 @@ tables! {
     NOSTR_EVENTS: &'static str => &'static [u8] = "nostr_events";
     /// <event id, ()>, until it is deleted
     NOSTR_LIVE: &'static str => () = "nostr_live";
-    /// <event id, id of its deletion>, once deleted, also for events never seen; the id is empty
-    /// while only a successor names the event
+    /// <event id, id of its deletion>, for deleted events, seen or not; the id is empty while the
+    /// event is only named by the `del` of its successor
     NOSTR_GONE: &'static str => &'static str = "nostr_gone";
     /// <event id, row of a deletion>, read or made
     NOSTR_DELETIONS: &'static str => &'static [u8] = "nostr_deletions";
@@ -166,13 +170,15 @@ tables! {
     NOSTR_HOLDS: (&'static Y, &'static str) => () = "nostr_holds";
     /// <(class, order), row of an event to publish>
     NOSTR_OUTBOX: (u8, u64) => &'static [u8] = "nostr_outbox";
-    /// <relay, number of events that left the queue without it since it was last read to its end>
+    /// <relay, number of events that left the queue before this relay had them, since the last
+    /// complete read of it>
     NOSTR_MISSED: &'static str => u64 = "nostr_missed";
     /// <(event id, relay), (class, reason)>: the relay refuses the event
     NOSTR_REFUSED: (&'static str, &'static str) => (u8, &'static str) = "nostr_refused";
     /// <id of a nutzap of ours, number of the recipient's relays that have it>
     NOSTR_DELIVERED: &'static str => u64 = "nostr_delivered";
-    /// <Y, Unix seconds>: another device's proofs that were left out when it replaced their event
+    /// <Y, Unix seconds>: proofs that another device left out when it replaced the event that held
+    /// them
     NOSTR_LEFT_OUT: &'static Y => u64 = "nostr_left_out";
     /// <Y, row of another device's proof>
     REMOTE_PROOFS: &'static Y => &'static [u8] = "foreign";

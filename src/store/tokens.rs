@@ -61,7 +61,7 @@ impl Store {
     /// Returns the token of a payment, while it is neither claimed nor returned.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn token(&self, id: &PaymentId) -> Result<Option<TokenRow>, StoreError> {
         let id = id.clone();
         self.read(move |tx| {
@@ -75,7 +75,7 @@ impl Store {
     /// returned.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn payment_of_token(&self, text: &str) -> Result<Option<PaymentId>, StoreError> {
         let digest = digest(text);
         self.read(move |tx| {
@@ -95,7 +95,7 @@ impl Store {
     /// Returns the Ys of the proofs in all tokens whose text is stored.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn token_ys(&self) -> Result<BTreeSet<PublicKey>, StoreError> {
         self.read(|tx| {
             let mut ys = BTreeSet::new();
@@ -111,7 +111,7 @@ impl Store {
     /// out.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn tokens(&self, of: Vec<PaymentId>) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
         self.read(move |tx| {
             let mut found = Vec::new();

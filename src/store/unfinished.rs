@@ -36,7 +36,7 @@ impl Store {
     /// Returns the open deposits and tokens, with the rows of those that `is_new` selects.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn unfinished(
         &self,
         is_new: impl Fn(&str) -> bool + Send + 'static,

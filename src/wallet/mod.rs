@@ -111,7 +111,7 @@ impl Wallet {
         }
     }
 
-    /// Returns true if the wallet's file failed. This wallet can do nothing more then; reopen the
+    /// Returns whether the wallet's file failed. If so, this wallet can do nothing more; reopen the
     /// file with a new one.
     pub fn has_failed(&self) -> bool {
         self.core.store.has_failed()

@@ -19,7 +19,7 @@ use crate::wallet::core::failure::{
     StoreError, TokenRefusal,
 };
 
-/// Seconds to wait while all places for melts are taken.
+/// Seconds to wait when all melt permits are in use.
 const PLACE_PAUSE_SECONDS: u64 = 30;
 
 const SYNC_AGAIN: &str = "Call sync, then make the same call again.";

@@ -17,12 +17,12 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Parameters of features that are off, with their tools: accepted without effect, not shown.
 const IGNORED: [(&str, &[&str]); 1] = [("approval_id", &["pay", "send_token", "zap"])];
 
-/// Tells whether a text is a valid idempotency key: 1 to 128 characters, no control characters.
+/// Returns whether a text is a valid idempotency key: 1 to 128 characters, no control characters.
 pub(super) fn is_key(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= KEY_MAX && !text.chars().any(char::is_control)
 }
 
-/// Returns the maximum length of a text parameter, in characters. It only keeps out floods.
+/// Returns the maximum length of a text parameter, in characters. It only stops oversized input.
 fn chars_max(field: &str) -> usize {
     match field {
         "idempotency_key" => KEY_MAX,

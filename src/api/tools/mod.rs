@@ -35,7 +35,7 @@ use crate::wallet::{Caller, Deadline, Wallet};
 
 pub use progress::{Progress, Silent};
 
-/// The time after the deadline in which a tool may still answer. Then the call ends without it.
+/// How long after the deadline a tool may still answer. Then the call ends without its answer.
 const OVERDUE: Duration = Duration::from_millis(300);
 
 /// The next step of an agent that called too early.
@@ -129,7 +129,7 @@ impl Answer {
     }
 }
 
-/// The reason that a tool gave no answer.
+/// Reason why a tool gave no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolFailure {
     /// No tool has that name, or this agent does not have it.
@@ -165,7 +165,7 @@ pub fn find(name: &str) -> Option<&'static Tool> {
     all().iter().find(|tool| tool.name == name)
 }
 
-/// Tells whether the agent has this tool: the owner can limit an agent to some tools.
+/// Returns whether the agent has this tool: the owner can limit an agent to some tools.
 pub fn has(source: &dyn Source, caller: &Caller, tool: &Tool) -> bool {
     source.tools_of(caller).is_none_or(|names| names.contains(tool.name))
 }
@@ -178,7 +178,7 @@ pub fn has(source: &dyn Source, caller: &Caller, tool: &Tool) -> bool {
 /// have moved, else `wallet_busy`.
 ///
 /// # Cancel safety
-/// Dropping the future drops only the answer: the wallet runs whatever moves money to its end.
+/// Dropping the future drops only the answer: the wallet finishes everything that moves money.
 pub async fn call(
     name: &str,
     arguments: Map<String, Value>,

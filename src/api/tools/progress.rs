@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, select};
 
-/// The time between two notes.
+/// Interval between two notes.
 const EVERY: Duration = Duration::from_secs(7);
 
-/// The time that a finished call waits for a note being sent: none may follow the answer.
+/// How long a finished call waits for a note being sent: none may follow the answer.
 const LAST: Duration = Duration::from_millis(500);
 
 /// A receiver of progress notes.

@@ -1,4 +1,4 @@
-//! `sync`: wallet and relays brought to the same state.
+//! `sync`: publishes this wallet's changes to its relays and reads those of its other devices.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::request::Sync;

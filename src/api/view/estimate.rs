@@ -66,8 +66,8 @@ view!(
 );
 
 impl EstimateView {
-    /// Creates the view of an estimate. `unread` is the code of a parameter that could not be read;
-    /// it counts where the payment itself would be allowed.
+    /// Creates the view of an estimate. `unread` is the code of an unreadable parameter, which
+    /// applies if the payment itself would be allowed.
     pub fn new(payee: &Payee, estimated: Estimated, unread: Option<Code>) -> Self {
         let code = estimated.refusal.map(explain::code).or(unread);
         let fee = estimated.max_fee_sats;

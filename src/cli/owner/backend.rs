@@ -23,26 +23,26 @@ pub trait OwnerBackend {
     /// only its own change.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     fn catch_up(&self) -> Result<(), String>;
 
     /// Records one change of policy.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     fn record(&self, text: &str, loosened: bool) -> Result<(), String>;
 
     /// The place of the keys, and `true` if they were shown for a backup. `None`: there are no
     /// keys yet.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String>;
 
     /// Finds the keys, or makes them where none were ever made, with the given Nostr key.
     ///
     /// # Errors
-    /// When the keys cannot be read or made; when a Nostr key is given and there are keys.
+    /// If the keys cannot be read or made; if a Nostr key is given and there are keys.
     fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String>;
 
     /// The numbers of the NUTs that the wallet needs and the mint does not support. `None`: the
@@ -55,19 +55,19 @@ pub trait OwnerBackend {
     /// The mnemonic. Makes none.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     fn words(&self) -> Result<Secret, String>;
 
     /// Records that a person was shown the mnemonic.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     fn mark_backed_up(&self) -> Result<(), String>;
 
     /// Restores the wallet as far as possible, and asks every listed mint for what it signed.
     ///
     /// # Errors
-    /// When nothing could be restored. What was found before a failure is kept.
+    /// If nothing could be restored. What was found before a failure is kept.
     fn restore(
         &self,
         from: &RestoreFrom,
@@ -77,55 +77,55 @@ pub trait OwnerBackend {
     /// The payment that a repeat would resemble, in a few lines for a person.
     ///
     /// # Errors
-    /// When there is no payment of this id.
+    /// If there is no payment of this id.
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String>;
 
     /// The daemon's status, in a few lines for a person. Empty: there is no daemon.
     ///
     /// # Errors
-    /// When the daemon does not answer.
+    /// If the daemon does not answer.
     fn daemon(&self) -> Result<Vec<String>, String>;
 
     /// Compares the wallet with its relays; the daemon is asked to finish first. `None`: the wallet
     /// has no relays, or no keys yet.
     ///
     /// # Errors
-    /// When the wallet cannot be opened.
+    /// If the wallet cannot be opened.
     fn examine_relays(&self) -> Result<Option<RelaysReport>, String>;
 
     /// Asks the daemon to finish, and waits until it has ended. `false`: there was no daemon.
     ///
     /// # Errors
-    /// When the daemon does not end, or another process that cannot be asked holds the wallet.
+    /// If the daemon does not end, or another process that cannot be asked holds the wallet.
     fn stop_daemon(&self) -> Result<bool, String>;
 
     /// Allows another payment like this one, whose caller may not know its outcome.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     fn allow_repeat(&self, id: &PaymentId) -> Result<(), String>;
 
     /// Everything that is open, and why.
     ///
     /// # Errors
-    /// When the wallet cannot be opened.
+    /// If the wallet cannot be opened.
     fn open(&self) -> Result<OpenView, String>;
 
     /// The text to confirm before a payment or a received token is given up. Asks its mint.
     ///
     /// # Errors
-    /// When it cannot be given up, or need not be.
+    /// If it cannot be given up, or need not be.
     fn may_give_up(&self, id: &str) -> Result<Vec<String>, String>;
 
     /// Gives up a payment or a received token.
     ///
     /// # Errors
-    /// When it is no longer open, or cannot be written.
+    /// If it is no longer open, or cannot be written.
     fn give_up(&self, id: &str) -> Result<(), String>;
 
     /// Reopens a payment or a received token that was given up.
     ///
     /// # Errors
-    /// When it was not given up, or cannot be written.
+    /// If it was not given up, or cannot be written.
     fn take_up(&self, id: &str) -> Result<(), String>;
 }

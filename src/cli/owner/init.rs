@@ -10,7 +10,7 @@ use crate::config::{Settings, env};
 use crate::model::keys::KeysPlace;
 use crate::model::secret::Secret;
 
-/// The longest line of a key or a password.
+/// Maximum length of a key or a password, in bytes.
 const LINE_MAX: u64 = 4_096;
 
 impl Owner<'_> {

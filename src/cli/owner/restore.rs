@@ -1,4 +1,5 @@
-//! `restore`: replaces a damaged, lost or outdated wallet file by a copy, or from the mnemonic.
+//! `restore`: replaces a damaged, lost or outdated wallet file with a copy, or restores it from the
+//! mnemonic.
 //!
 //! The mnemonic is typed without echo, or read as one line from a pipe; never from the command
 //! line.
@@ -18,7 +19,7 @@ use crate::model::text::clean;
 use crate::wallet::core::clock;
 use crate::wallet::engine::recheck::{Restored, Step};
 
-/// The longest mnemonic read, in bytes.
+/// Maximum length of a mnemonic, in bytes.
 const WORDS_MAX: u64 = 1_024;
 /// The number of counters asked about after the last one found.
 const BEYOND: u64 = 300;

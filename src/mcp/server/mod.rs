@@ -34,7 +34,7 @@ use updates::Updates;
 /// The instructions that every agent gets at the start. Clients truncate them at 2 KB.
 const INSTRUCTIONS: &str = include_str!("../instructions.md");
 
-/// The time that a client may cache the lists, in ms; they are compiled in.
+/// How long a client may cache the lists, in ms; they are compiled in.
 const LIST_TTL_MS: u64 = 3_600_000;
 
 pub(super) struct Server {

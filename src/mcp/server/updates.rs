@@ -18,7 +18,7 @@ use super::resources;
 use crate::api::Source;
 use crate::api::tools::ToolFailure;
 
-/// The most resources one session may watch.
+/// Maximum number of resources one session may watch.
 const WATCHED_MAX: usize = 100;
 
 /// The part of a filter that this server can serve: addresses of resources that exist.

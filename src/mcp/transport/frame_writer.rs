@@ -1,4 +1,5 @@
-//! Writes lines. The next write continues a cancelled one, so that no line is ever torn.
+//! Writes lines. If a write is cancelled, the next one continues it, so that every line is written
+//! whole.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 

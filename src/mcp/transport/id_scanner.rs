@@ -31,7 +31,7 @@ impl IdScanner {
         self.id.clone()
     }
 
-    /// Returns `true` if the object has a method, so it is a request or a notification.
+    /// Returns whether the object has a method, so it is a request or a notification.
     pub(super) fn has_method(&self) -> bool {
         self.has_method
     }

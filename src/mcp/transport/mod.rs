@@ -23,10 +23,10 @@ pub(crate) use frame_reader::{Frame, FrameReader};
 use frame_writer::FrameWriter;
 use id_scanner::IdScanner;
 
-/// The longest line that is read, in bytes: 4 MiB.
+/// Maximum length of a line that is read, in bytes: 4 MiB.
 pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 
-/// The longest wait at the end of a session for a writer that is stuck.
+/// Time limit at the end of a session for a writer that is stuck.
 const CLOSE: Duration = Duration::from_secs(1);
 
 /// A session's transport over a reading and a writing half.
@@ -35,7 +35,7 @@ pub(super) struct LineTransport<R, W> {
     out: Arc<Mutex<FrameWriter<W>>>,
     /// An answer of the transport itself that is not queued yet.
     reply: Option<Vec<u8>>,
-    /// `true`: such an answer is queued and perhaps not flushed.
+    /// `true` if such an answer is queued and perhaps not flushed.
     unflushed: bool,
     /// `true` once a request that begins a session was read. Until then, messages that need no
     /// answer are dropped, because rmcp would end the session over them.
@@ -45,7 +45,7 @@ pub(super) struct LineTransport<R, W> {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineTransport<R, W> {
-    /// `ended` is cancelled when the input ends, before the session knows.
+    /// `ended` is cancelled when the input ends, before the session is notified.
     pub(super) fn new(reader: R, writer: W, ended: CancellationToken) -> Self {
         Self {
             frames: FrameReader::new(reader, MAX_FRAME),

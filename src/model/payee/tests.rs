@@ -7,7 +7,7 @@ const NPUB: &str = "npub1sn0wdenkukak0d9dfczzeacvhkrgz92ak56egt7vdgzn8pv2wfqqhrj
 const LNURL: &str = "lnurl1dp68gurn8ghj7um9wfmxjcm99e3k7mf0v9cxj0m385ekvcenxc6r2c35xvukxefcv5mkvv34x5ekzd3ev56nyd3hxqurzepexejxxepnxscrvwfnv9nxzcn9xq6xyefhvgcxxcmyxymnserxfq5fns";
 const TOKEN: &str = "cashuBo2F0gaJhaUgArSaMTR9YJmFwgaNhYQFhc3hA";
 
-/// Returns the name of the variant that a text is recognised as.
+/// Returns the name of the variant that a text is recognized as.
 fn kind_of(text: &str) -> String {
     let shown = format!("{:?}", Payee::recognise(text));
     shown.split('(').next().unwrap_or_default().to_owned()

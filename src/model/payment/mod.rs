@@ -46,7 +46,7 @@ pub enum FailureReason {
     AmountOutOfRange,
     /// No mint pays an invoice without an amount.
     PayeeUnsupported,
-    /// The mint does not recognise the proofs.
+    /// The mint does not recognize the proofs.
     TokenInvalid,
     /// The proofs are already spent.
     TokenSpent,
@@ -213,7 +213,8 @@ pub enum PaymentState {
         /// The preimage. `None` for tokens, or if the mint gave none that hashes to the payment
         /// hash.
         preimage: Option<Secret>,
-        /// `true` once someone claimed the token: its proofs are spent. Always `false` for Lightning.
+        /// `true` once someone claimed the token, whose proofs are then spent. Always `false` for
+        /// Lightning.
         claimed: bool,
     },
     /// The owner stopped asking the mint: the outcome is unknown, and the proofs are archived.

@@ -1,5 +1,5 @@
-//! Searches outgoing text for secrets. A safety net, not a wall: it finds secrets in any case, with
-//! line breaks, spaces, hidden or wide characters in between, and decodes no other encodings.
+//! Searches outgoing text for secrets. It finds them in any case, with line breaks, spaces, hidden
+//! or wide characters in between, but decodes no other encodings, so it cannot find all.
 //!
 //! Never tells which secret it found, and keeps nothing of it.
 

@@ -28,13 +28,13 @@ use crate::ports::Http;
 /// The kind of a client authentication event (NIP-42).
 const AUTH: u16 = 22_242;
 
-/// The most authentications on one connection.
+/// Maximum number of authentications on one connection.
 const MAX_AUTHS: u8 = 3;
 
 /// The first pause before a listener's connection is reopened. Later ones grow up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The reason why an exchange cannot go on.
+/// Reason why an exchange cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ExchangeError {
     /// The deadline passed.
@@ -335,7 +335,7 @@ impl RelayConnection {
     }
 }
 
-/// Returns `true` if the reason has this machine-readable prefix (NIP-01).
+/// Returns whether the reason has this machine-readable prefix (NIP-01).
 pub(super) fn begins(reason: &str, prefix: &str) -> bool {
     reason
         .trim_start()

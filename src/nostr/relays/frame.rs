@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The longest label, subscription id or challenge that is read, in bytes.
+/// Maximum length of a label, subscription id or challenge that is read, in bytes.
 const MAX_WORD: usize = 1_024;
 
 /// A message from a relay.
@@ -26,7 +26,7 @@ pub(super) enum Frame<'a> {
     Auth { challenge: String },
     /// A message for people.
     Notice { words: String },
-    /// A step of a reconciliation (NIP-77), or, with `step` false, its refusal.
+    /// A step of a reconciliation (NIP-77), or, with `step` `false`, its refusal.
     Negentropy { step: bool },
     /// Any other text.
     Other,

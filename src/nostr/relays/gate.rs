@@ -1,9 +1,9 @@
-//! Filters and counts the messages of one websocket before the library reads them.
+//! The gate: filters and counts the messages of one websocket before the library reads them.
 //!
 //! The library silently drops what it cannot parse, verifies events that nobody requested, and
-//! buffers everything for slow readers. The gate therefore drops what was not requested, rewrites
-//! messages into the form that the library parses, sets aside events that the library would drop,
-//! and limits the total. Never verifies an event.
+//! buffers everything for slow readers. Each connection therefore has a gate, which drops what was
+//! not requested, rewrites messages into the form that the library parses, sets aside events that
+//! the library would drop, and limits the total. Never verifies an event.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,11 +18,11 @@ use super::super::event::MAX_EVENT;
 use super::frame::{Frame, Hint};
 use crate::model::text::clean;
 
-/// The most bytes accepted from one connection within [`WITHIN`]; a page of large events fits.
+/// Maximum bytes accepted from one connection within [`WITHIN`]; a page of large events fits.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// The most useless messages within [`WITHIN`]. It exceeds the number of ids that a listener
-/// remembers, because a new connection sends the stored events again.
+/// Maximum number of useless messages within [`WITHIN`]. It exceeds the number of ids that a
+/// listener remembers, because a new connection sends the stored events again.
 const MOST_USELESS: usize = 5_000;
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -58,13 +58,13 @@ struct GateState {
     events: usize,
     aside: Vec<String>,
     hint: Option<Hint>,
-    /// The start of the counting window for the next two.
+    /// The start of the window in which `bytes` and `useless` are counted.
     since: Option<Instant>,
     bytes: usize,
     useless: usize,
     /// All bytes of this exchange.
     heard: usize,
-    /// The reason why the connection ended, and whether one of our messages was too large.
+    /// Reason why the connection ended, and whether one of our messages was too large.
     end: Option<(String, bool)>,
 }
 
@@ -111,12 +111,12 @@ impl Gate {
         (state.compares, state.stepped) = (true, false);
     }
 
-    /// Returns `true` if this is the id of the reconciliation under way.
+    /// Returns whether this is the id of the reconciliation under way.
     pub(super) fn is_comparison(&self, subscription: &str) -> bool {
         self.state().comparison == subscription
     }
 
-    /// Returns `true` if the relay has answered in this reconciliation.
+    /// Returns whether the relay has answered in this reconciliation.
     pub(super) fn has_stepped(&self) -> bool {
         self.state().stepped
     }
@@ -141,7 +141,7 @@ impl Gate {
         self.state().heard
     }
 
-    /// The reason why the connection ended, and whether one of our messages was too large.
+    /// Reason why the connection ended, and whether one of our messages was too large.
     pub(super) fn end_reason(&self) -> (String, bool) {
         self.state()
             .end

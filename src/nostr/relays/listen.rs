@@ -21,19 +21,19 @@ use super::connection::{ConnectionEvent, ExchangeError, Pool, begins};
 use super::{ListenerEvent, Relays, asks_for, filter_of};
 use crate::ports::Http;
 
-/// The most events that wait for the receiver; beyond that the connection waits and may lag.
+/// Maximum number of events that wait for the receiver; then the connection waits and may lag.
 const WAITING: usize = 64;
 
-/// The time limit for authentication.
+/// Time limit for authentication.
 const AUTH_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The pause after a relay has refused a subscription.
+/// Pause after a relay has refused a subscription.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Number of ids remembered, so that stored events are not delivered again after a reconnect.
 const REMEMBERED: usize = 4_096;
 
-/// The time after which a relay counts as connected even if its stored events have not ended.
+/// How long it takes until a relay counts as connected even if its stored events have not ended.
 const STORED: Duration = Duration::from_secs(10);
 
 /// A deadline that is never reached in practice.
@@ -65,7 +65,7 @@ struct Listener {
     seen: SeenIds,
 }
 
-/// The most recent event ids.
+/// The latest event ids.
 #[derive(Default)]
 struct SeenIds {
     ids: HashSet<String>,

@@ -47,10 +47,10 @@ use super::event::Event;
 use super::identity::Identity;
 use crate::ports::Http;
 
-/// The time that an unused connection is kept.
+/// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The time that closing waits for the last connection to end.
+/// How long closing waits for the last connection to end.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// The end of a read. A reason may be text from the relay, cleaned to one line.
@@ -246,8 +246,8 @@ fn filter_of(written: &Value) -> Option<Filter> {
     Filter::deserialize(written).ok()
 }
 
-/// Returns `true` if the event matches the filter, since relays may send others. The `search`
-/// field is ignored.
+/// Returns whether the event matches the filter, since relays may send others. The `search` field
+/// is ignored.
 fn asks_for(filter: &Filter, event: &nostr_sdk::Event) -> bool {
     filter.match_event(event, MatchEventOptions::new().nip50(false))
 }

@@ -22,10 +22,10 @@ const PAGE: usize = 500;
 /// Number of ids in one request; some relays reject longer lists.
 const NAMED: usize = 250;
 
-/// The most pages of one read.
+/// Maximum number of pages of one read.
 const MAX_PAGES: usize = 200;
 
-/// The time limit of all pages together, as a multiple of that of one page.
+/// Time limit for all pages together, as a multiple of that for one page.
 const PATIENCE: u32 = 30;
 
 impl Relays {

@@ -15,7 +15,7 @@ use super::connection::{ExchangeError, RelayConnection, begins};
 use super::{Relays, filter_of};
 use crate::model::text::clean;
 
-/// The time limit for the relay's first answer; most relays without NIP-77 do not answer at all.
+/// Time limit for the relay's first answer; most relays without NIP-77 do not answer at all.
 const FIRST: Duration = Duration::from_secs(5);
 
 /// Event ids in hex that only one side has, unordered. The relay's ids are a claim: the events
@@ -28,7 +28,7 @@ pub struct Difference {
     pub ours: Vec<String>,
 }
 
-/// The reason why there is no result. It may be text from the relay, cleaned to one line.
+/// Reason why there is no result. It may be text from the relay, cleaned to one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotCompared {
     /// The relay does not support this reconciliation; [`Relays::all`] can read it page by page.
@@ -39,7 +39,7 @@ pub enum NotCompared {
     Unreachable(String),
 }
 
-/// The reason why one attempt failed.
+/// Reason why one attempt failed.
 enum CompareStop {
     Failed(ExchangeError),
     Unsupported(String),

@@ -13,11 +13,11 @@ use super::frame::Hint;
 use super::{End, Listing, Relays, asks_for};
 use crate::model::text::clean;
 
-/// The most bytes kept, and the most bytes received, in one read.
+/// Maximum number of bytes kept, and of bytes received, in one read.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
 const MAX_HEARD: usize = 256 * 1024 * 1024;
 
-/// The most events skipped in one read because they are invalid or were not requested.
+/// Maximum number of events skipped in one read because they are invalid or were not requested.
 const MAX_SKIPPED: usize = 1_000;
 
 /// The estimated memory for one id, in bytes.
@@ -161,7 +161,7 @@ impl Relays {
     }
 }
 
-/// The reason why a request did not complete.
+/// Reason why a request did not complete.
 enum RequestStop {
     Failed(ExchangeError),
     Closed(String),

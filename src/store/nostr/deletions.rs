@@ -53,7 +53,7 @@ impl Store {
     /// Returns all deletions that were read or made.
     ///
     /// # Errors
-    /// When the file cannot be read; the same holds for all lookups.
+    /// If the file cannot be read; the same holds for all lookups.
     pub async fn known_deletions(&self) -> Result<EventTimes, StoreError> {
         #[derive(Deserialize)]
         struct At {
@@ -107,7 +107,7 @@ impl Store {
     /// known so far.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn add_deletions(&self, deletions: Vec<Deletion>) -> Result<(), StoreError> {
         if deletions.is_empty() {
             return Ok(());

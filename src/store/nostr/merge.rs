@@ -243,7 +243,7 @@ impl Store {
     /// changes nothing.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing was merged.
+    /// If the file cannot be written; then nothing was merged.
     pub async fn merge_events(
         &self,
         seen: Vec<SeenTokenEvent>,
@@ -258,7 +258,7 @@ impl Store {
     /// Returns all token events that were ever seen or made, including those that are gone.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn known_token_events(&self) -> Result<EventTimes, StoreError> {
         #[derive(Deserialize)]
         struct At {
@@ -271,7 +271,7 @@ impl Store {
     /// Returns whether a token event was seen or made before.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn knows_token_event(&self, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| Ok(tx.table(NOSTR_EVENTS)?.get(id.as_str())?.is_some())).await
@@ -280,7 +280,7 @@ impl Store {
     /// Lists the live token events, which relays should hold.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn live_token_events(&self) -> Result<Vec<TokenEventRow>, StoreError> {
         self.read(|tx| {
             let events = tx.table(NOSTR_EVENTS)?;
@@ -298,7 +298,7 @@ impl Store {
     /// Lists the unspent proofs of ours at one mint whose event another device has deleted.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn unverified_proofs(&self, mint: String) -> Result<Vec<ProofInfo>, StoreError> {
         self.read(move |tx| {
             let proofs = tx.table(PROOFS)?;
@@ -320,7 +320,7 @@ impl Store {
     /// some of ours there.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn mark_all_unverified(&self, mint: String) -> Result<(), StoreError> {
         self.write_durable(move |tx| {
             mark_all_unverified(tx, &mut tx.open_table(NOSTR_UNVERIFIED)?, &mint)?;
@@ -333,7 +333,7 @@ impl Store {
     /// more.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn mark_events_unverified(&self, ids: Vec<String>) -> Result<(), StoreError> {
         self.write_durable(move |tx| {
             let (proofs, mut unverified, mut remote) = (
@@ -358,7 +358,7 @@ impl Store {
     /// Returns those of these events that hold an unverified proof.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn unverified_events(
         &self,
         ids: Vec<String>,
@@ -383,7 +383,7 @@ impl Store {
     /// Marks proofs as verified, after their mint was asked, and as changed for relays.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn mark_verified(&self, ys: Vec<PublicKey>) -> Result<(), StoreError> {
         self.write_durable(move |tx| {
             let (mut unverified, mut dirty) =

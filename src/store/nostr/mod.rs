@@ -52,7 +52,7 @@ use super::tables::{NOSTR_DIRTY, Y};
 pub struct TokenEventRow {
     /// The event's id, hex.
     pub id: String,
-    /// The mint's normalised address, or the event's own text if that is no mint address.
+    /// The mint's normalized address, or the event's own text if that is no mint address.
     pub mint: String,
     /// The unit.
     pub unit: String,

@@ -141,7 +141,7 @@ impl Store {
     /// Looks up an unfinished nutzap.
     ///
     /// # Errors
-    /// When the file cannot be read; the same holds for all lookups.
+    /// If the file cannot be read; the same holds for all lookups.
     pub async fn nutzap(&self, id: &str) -> Result<Option<NutzapRow>, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| row::get(tx, NUTZAPS, id.as_str())).await
@@ -248,7 +248,7 @@ impl Store {
     /// Forgets the ids of nutzaps that were finished before this time, in Unix seconds.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn forget_nutzaps(&self, before: u64) -> Result<(), StoreError> {
         self.write(move |tx| Ok(tx.open_table(NUTZAPS_DONE)?.retain(|_, (at, _)| at >= before)?))
             .await

@@ -184,7 +184,7 @@ impl Store {
     /// Lists the queued events, most urgent first.
     ///
     /// # Errors
-    /// When the file cannot be read; the same holds for all lookups.
+    /// If the file cannot be read; the same holds for all lookups.
     pub async fn outbox(&self) -> Result<Vec<QueuedEvent>, StoreError> {
         self.read(|tx| rows(tx, 0..=u8::MAX)).await
     }
@@ -234,7 +234,7 @@ impl Store {
     /// is now known by its id. Not durable: events count twice after a loss.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn forget_missed(&self, urls: Vec<String>) -> Result<(), StoreError> {
         let counted = urls.clone();
         let any = self.read(move |tx| {
@@ -280,7 +280,7 @@ impl Store {
     /// Forgets refusals of events that need not be published there any more. Not durable.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn forget_refusals(&self, these: Vec<RelayRefusal>) -> Result<(), StoreError> {
         if these.is_empty() {
             return Ok(());
@@ -298,7 +298,7 @@ impl Store {
     /// Queues an event, durably.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn queue(&self, event: OutboxEvent) -> Result<(), StoreError> {
         self.write_durable(move |tx| push(tx, &event)).await
     }
@@ -306,7 +306,7 @@ impl Store {
     /// Queues events in one durable commit.
     ///
     /// # Errors
-    /// When the file cannot be written; then none is queued.
+    /// If the file cannot be written; then none is queued.
     pub async fn queue_all(&self, events: Vec<OutboxEvent>) -> Result<(), StoreError> {
         self.write_durable(move |tx| events.iter().try_for_each(|event| push(tx, event))).await
     }
@@ -315,7 +315,7 @@ impl Store {
     /// more.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn published(&self, round: PublishRound) -> Result<(), StoreError> {
         if round.changed.is_empty() && round.done.is_empty() {
             return Ok(());

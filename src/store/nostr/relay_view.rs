@@ -1,5 +1,5 @@
-//! Input and result of a mirror round: the changed proofs, the live events that hold them, and the
-//! events that replace those.
+//! Input and result of a mirror round, which brings the token events on relays in line with the
+//! store: the changed proofs, the live events that hold them, and the events that replace those.
 //!
 //! A round plans from one snapshot. Its commit clears only the marks that the round has seen, so
 //! that a change in between is not forgotten.
@@ -215,7 +215,7 @@ impl Store {
     /// Returns at most `limit` changed proofs, and what they affect.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn outbox_view(&self, limit: usize) -> Result<OutboxView, StoreError> {
         self.read(move |tx| view(tx, limit)).await
     }
@@ -223,7 +223,7 @@ impl Store {
     /// Ends a round in one durable commit.
     ///
     /// # Errors
-    /// When the file cannot be written; then the round has no effect.
+    /// If the file cannot be written; then the round has no effect.
     pub async fn mirrored(&self, round: QueueRound) -> Result<(), StoreError> {
         self.write_durable(move |tx| commit(tx, &round)).await
     }
@@ -231,7 +231,7 @@ impl Store {
     /// Counts the changed proofs that are not published yet.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn unmirrored(&self) -> Result<u64, StoreError> {
         self.read(|tx| Ok(redb::ReadableTableMetadata::len(&tx.table(NOSTR_DIRTY)?)?)).await
     }

@@ -208,7 +208,7 @@ impl Store {
     /// Returns the sums of the remote proofs, by mint and unit.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn remote_balances(&self) -> Result<Vec<RemoteBalance>, StoreError> {
         self.read(|tx| {
             let mut balances: BTreeMap<(String, String), RemoteBalance> = BTreeMap::new();
@@ -242,7 +242,7 @@ impl Store {
     /// Returns the remote proofs at one mint, in sats, in any of these states, with their Ys.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn remote_proofs(
         &self,
         mint: String,

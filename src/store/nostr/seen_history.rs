@@ -22,7 +22,7 @@ impl Store {
     /// Lists the settled payments that are not announced on relays yet.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn payments_to_announce(&self) -> Result<Vec<Payment>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
@@ -37,7 +37,7 @@ impl Store {
     /// Returns the history events that were read or written, dated `since` (Unix seconds) or later.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn known_history_events(&self, since: u64) -> Result<EventTimes, StoreError> {
         self.read(move |tx| {
             let lines = tx.table(SEEN_HISTORY)?;
@@ -55,7 +55,7 @@ impl Store {
     /// ones are read again.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn add_history_events(
         &self,
         lines: Vec<(String, u64, Option<String>)>,
@@ -79,7 +79,7 @@ impl Store {
     /// Returns whether a device has announced that it paid the invoice of this hash.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn paid_elsewhere(&self, hash: &str) -> Result<bool, StoreError> {
         let hash = hash.to_owned();
         self.read(move |tx| Ok(tx.table(NOSTR_PAID)?.get(hash.as_str())?.is_some())).await

@@ -32,7 +32,7 @@ impl Store {
     /// again does nothing.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn begin_outbox(&self) -> Result<(), StoreError> {
         if self.read(begun).await? { Ok(()) } else { self.write_durable(begin).await }
     }
@@ -40,7 +40,7 @@ impl Store {
     /// Returns whether Nostr is or was on: relays may show proofs of ours.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub async fn outbox_begun(&self) -> Result<bool, StoreError> {
         self.read(begun).await
     }
@@ -48,7 +48,7 @@ impl Store {
     /// Reads a named row.
     ///
     /// # Errors
-    /// When the file or the row cannot be read.
+    /// If the file or the row cannot be read.
     pub async fn nostr_state<T: DeserializeOwned + Send + 'static>(
         &self,
         name: &'static str,
@@ -59,7 +59,7 @@ impl Store {
     /// Writes a named row, durably.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn set_nostr_state<T: Serialize + Send + 'static>(
         &self,
         name: &'static str,

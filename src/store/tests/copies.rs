@@ -44,7 +44,7 @@ async fn use_once(path: &Path) {
     store.commit(vec![Change::Proofs { add: coins(&[1]) }]).await.unwrap();
 }
 
-/// Returns the files beside the wallet, with the generation that each contains.
+/// Returns the files next to the wallet, with the generation that each contains.
 fn copies(path: &Path) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(path.parent().unwrap()).unwrap() {

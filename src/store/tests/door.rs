@@ -1,4 +1,4 @@
-//! Admission: one transaction, no two payments under one limit, repeats recognised, failures tried
+//! Admission: one transaction, no two payments under one limit, repeats recognized, failures tried
 //! again under their id.
 
 use cdk_common::nuts::State;

@@ -1,4 +1,4 @@
-//! The owner's current rules, which determine the mints in use and the kind of money.
+//! The owner's current rules, and the mints that the wallet uses under them.
 
 use std::fmt::Debug;
 

@@ -5,10 +5,10 @@ use std::future::Future;
 
 use tokio::time::{Duration, Instant, timeout_at};
 
-/// The longest total wait of any call.
+/// Time limit for all waits of a call together.
 const LONGEST_WAIT: Duration = Duration::from_secs(45);
 
-/// The time by which a call answers with whatever it knows.
+/// The time by which a call answers with what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Instant);
 

@@ -1,6 +1,7 @@
-//! Timing of one open item: its urgency, its next query and its interval.
+//! Turns: a turn is the schedule's entry of one open item, with its urgency, the time of its next
+//! query and the interval after that.
 //!
-//! A turn knows no other turn and sends nothing; the schedule holds them all.
+//! A turn is independent of all others and sends nothing; the schedule contains them all.
 
 use std::collections::HashMap;
 
@@ -34,7 +35,7 @@ pub(crate) enum Urgency {
     Disputed,
 }
 
-/// Schedule entry of one open item.
+/// The schedule's entry of one open item.
 #[derive(Debug)]
 pub(crate) struct Turn<T> {
     pub(crate) mint: MintAddress,
@@ -60,7 +61,7 @@ impl<T> Turn<T> {
     }
 
     /// Sort key for queries. Within one urgency, the item that is latest relative to its own
-    /// interval comes first, so that nothing waits forever.
+    /// interval comes first, so that every item is queried eventually.
     fn place(&self) -> (Urgency, Instant) {
         (self.urgency, self.when + self.step)
     }

@@ -121,7 +121,7 @@ pub enum Cause {
     /// Neither the payee nor the caller gave an amount.
     #[error("no amount")]
     AmountMissing {
-        /// True if the payee is an invoice, false if it is an address.
+        /// `true` if the payee is an invoice, `false` if it is an address.
         invoice: bool,
     },
     /// The caller's amount does not match the invoice.
@@ -153,7 +153,7 @@ pub enum Cause {
     /// The mint reports proofs as spent that this wallet did not spend.
     #[error("the coins were spent elsewhere")]
     SpentElsewhere {
-        /// True if the proofs were for a token.
+        /// `true` if the proofs were for a token.
         token: bool,
     },
     /// A swap for exact proofs has no answer yet; its inputs stay reserved.
@@ -165,7 +165,7 @@ pub enum Cause {
     /// The process ended before anything was sent.
     #[error("stopped before anything was sent")]
     NeverSent {
-        /// True if a token was to be redeemed, false for a payment.
+        /// `true` if a token was to be redeemed, `false` for a payment.
         receive: bool,
     },
     /// The mint's fee is at least the token's value.
@@ -180,8 +180,8 @@ pub enum Cause {
     /// No record was found.
     #[error("not found")]
     NotFound(Missing),
-    /// The record cannot be given up, or taken up again.
-    #[error("it cannot be given up")]
+    /// The record cannot be given up or resumed.
+    #[error("it cannot be given up or resumed")]
     GiveUp(GiveUpRefusal),
     /// A recorded failure of an earlier payment.
     #[error("the payment failed")]

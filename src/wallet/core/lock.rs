@@ -51,7 +51,7 @@ impl KeyedLocks {
         names.iter().flatten().map(|name| Announced(self.gate(&name.of(agent)))).collect()
     }
 
-    /// Returns true if a running call may record a payment of this agent under this name.
+    /// Returns whether a running call may record a payment of this agent under this name.
     pub(crate) fn is_announced(&self, agent: &str, name: Name<'_>) -> bool {
         let locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.get(&name.of(agent)).is_some_and(|gate| gate.strong_count() > 0)

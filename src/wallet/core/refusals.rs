@@ -174,7 +174,7 @@ pub enum Missing {
     Record,
 }
 
-/// Reason why a record cannot be given up, or taken up again.
+/// Reason why a record cannot be given up or resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveUpRefusal {
     /// The mint answers, so the outcome follows from it.

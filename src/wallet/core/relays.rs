@@ -11,7 +11,7 @@ use crate::nostr::{Identity, Relays};
 
 /// Timeout of one query to one relay.
 pub(crate) const QUESTION: Duration = Duration::from_secs(12);
-/// The most relays that are written to.
+/// Maximum number of relays that are written to.
 pub(crate) const MOST_RELAYS: usize = 10;
 
 /// Nostr keys, relay pools and settings.
@@ -27,11 +27,11 @@ pub struct NostrParts {
     pub anonymous_relays: Arc<Relays>,
     /// URLs of the owner's relays; never empty.
     pub urls: Vec<String>,
-    /// True if the wallet publishes that it accepts nutzaps.
+    /// `true` if the wallet publishes that it accepts nutzaps.
     pub nutzaps: bool,
     /// Least amount worth redeeming as a nutzap, in sats.
     pub nutzap_min_sats: u64,
-    /// Time at which other devices' coins are adopted.
+    /// Time at which other devices' proofs are adopted.
     pub adopt_when: AdoptPolicy,
     /// Nutzap key derived from the mnemonic, in hex; used if the wallet event names none.
     pub nutzap_key: crate::model::secret::Secret,
@@ -43,7 +43,7 @@ impl std::fmt::Debug for NostrParts {
     }
 }
 
-/// Policy for adopting other devices' coins, that is, swapping them for our own.
+/// Policy for adopting other devices' proofs, that is, swapping them for our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptPolicy {
     /// Adopts when a payment needs them.
@@ -63,7 +63,7 @@ pub(crate) struct Link {
     pub(crate) publishing: tokio::sync::Mutex<()>,
     pub(crate) syncing: tokio::sync::Mutex<()>,
     pub(crate) seen: Mutex<Sightings>,
-    /// Wakes at news of coins (`news`) or nutzaps (`nutzap_news`).
+    /// Wakes at news of proofs (`news`) or nutzaps (`nutzap_news`).
     pub(crate) news: tokio::sync::Notify,
     pub(crate) nutzap_news: tokio::sync::Notify,
 }
@@ -73,27 +73,27 @@ pub(crate) struct Link {
 pub(crate) struct Sightings {
     /// Latest status by relay URL.
     pub(crate) relays: BTreeMap<String, Sight>,
-    /// True if the last pull read all of the owner's relays completely.
+    /// `true` if the last pull read all of the owner's relays completely.
     pub(crate) whole: bool,
-    /// True if a pull has ended since the start.
+    /// `true` if a pull has ended since the start.
     pub(crate) pulled: bool,
     /// Unix seconds of the last adoption of everything that other devices hold.
     pub(crate) claimed_at: Option<u64>,
     /// Unix seconds of the last repair of lost deletions.
     pub(crate) deleted_again_at: Option<u64>,
-    /// True if our wallet event must not be overwritten: what was read may lack keys.
+    /// `true` if our wallet event must not be overwritten: what was read may lack keys.
     pub(crate) read_only: bool,
     /// Relays outside the owner's list that may hold this key's wallet. Until the owner adds them,
     /// no wallet event is written.
     pub(crate) elsewhere: Vec<String>,
-    /// True if another program emptied the public nutzap list (NIP-61); nutzaps then stay off.
+    /// `true` if another program emptied the public nutzap list (NIP-61); nutzaps then stay off.
     pub(crate) nutzaps_off: bool,
     /// Relays whose events about the wallet were read completely in the last sync, and stored.
     pub(crate) about_read: BTreeSet<String>,
     /// Our deposits that the mint reports as issued although no proofs are here, with the Unix
     /// seconds of the first report.
     pub(crate) issued_at: BTreeMap<String, u64>,
-    /// True if the mint list was stored on every relay since the start.
+    /// `true` if the mint list was stored on every relay since the start.
     pub(crate) mints_kept: bool,
     /// Queue counts after the last publish pass.
     pub(crate) queue: Counts,
@@ -197,12 +197,12 @@ impl Link {
         Asking(self, mint.clone())
     }
 
-    /// Returns true for one of the owner's relays.
+    /// Returns `true` for one of the owner's relays.
     pub(crate) fn is_own(&self, url: &str) -> bool {
         self.parts.urls.iter().any(|own| plain_url(own) == url)
     }
 
-    /// Returns true if any of the owner's relays answered in the last pull.
+    /// Returns whether any of the owner's relays answered in the last pull.
     pub(crate) fn is_online(&self) -> bool {
         self.seen().relays.values().any(|sight| *sight != Sight::Away)
     }

@@ -14,7 +14,7 @@ use crate::model::mint::MintAddress;
 use crate::store::Unfinished;
 use crate::wallet::core::due::{FIRST_STEP, FIRST_TOKEN_STEP, Turn, Urgency, most_urgent};
 
-/// Longest pause before a mint that did not answer is queried again.
+/// Maximum pause before a mint that did not answer is queried again.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// The next query to a mint.
@@ -50,7 +50,7 @@ pub(crate) struct Schedule {
     tokens: HashMap<String, Turn<usize>>,
     /// Names that a caller waits for before the operation is known here.
     hurried: HashSet<String>,
-    /// Mints being queried. `true`: the last query was about an unpaid deposit; tokens are next.
+    /// Mints being queried. `true` if the last query was about an unpaid deposit; tokens are next.
     asked: BTreeMap<MintAddress, bool>,
     /// Mints that did not answer, with the time of the next query and the current pause.
     silent: HashMap<MintAddress, (Instant, Duration)>,
@@ -59,12 +59,12 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Returns true if the store has commits since deposits and tokens were last read.
+    /// Returns whether the store has commits since deposits and tokens were last read.
     pub(crate) fn is_behind(&self, commits: u64) -> bool {
         self.commits != Some(commits)
     }
 
-    /// Returns true if no deposit or token with this id is known.
+    /// Returns whether no deposit or token with this id is known.
     pub(crate) fn is_new(&self, id: &str) -> bool {
         !self.deposits.contains_key(id) && !self.tokens.contains_key(id)
     }
@@ -121,7 +121,7 @@ impl Schedule {
         }
     }
 
-    /// Returns true if something is under way, or an invoice can still be paid at `now` (Unix
+    /// Returns whether something is under way, or an invoice can still be paid at `now` (Unix
     /// seconds). Disputed swaps do not count, although their mints are still asked: otherwise a
     /// stranger who sends a spent token would keep this process running for a week.
     pub(crate) fn has_open(&self, now: u64) -> bool {

@@ -1,7 +1,7 @@
 //! Issues the proofs of a paid deposit (NUT-04).
 //!
-//! One call at a time per deposit. If a mint claims to have issued proofs that are not here, it is
-//! not believed: the deposit is disputed and stays open.
+//! One call at a time per deposit. If a mint claims to have issued proofs that are not here, the
+//! claim is not accepted: the deposit is disputed and stays open.
 
 use crate::mint::error::nut;
 use crate::mint::issue::{Issue, IssueOutcome, IssueState};

@@ -25,7 +25,7 @@ use crate::wallet::sync::OwnRelays;
 use crate::wallet::sync::pull::known;
 use crate::wallet::wallet_event::known::in_the_way;
 
-/// The most quotes asked about, over all mints.
+/// Maximum number of quotes asked about, over all mints.
 const QUOTES: usize = 50;
 
 /// Report on the wallet on relays. Contains no key, no proof and no quote id.

@@ -9,7 +9,7 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 
 use crate::wallet::proofs::changes::sum_sats;
 
-/// The most event ids in a finding.
+/// Maximum number of event ids in a finding.
 const NAMED: usize = 5;
 
 /// Kind of problem.
@@ -81,7 +81,7 @@ pub(crate) struct Wallets {
 #[derive(Debug, Default)]
 pub(crate) struct RelayContents {
     pub(crate) url: String,
-    /// True if it was read completely.
+    /// `true` if it was read completely.
     pub(crate) whole: bool,
     /// Ids of its token events, including unreadable ones.
     pub(crate) tokens: BTreeSet<String>,
@@ -101,7 +101,7 @@ pub(crate) struct Evidence {
     pub(crate) seen: BTreeSet<String>,
     /// Ids of token events that a history event names as destroyed.
     pub(crate) ended: BTreeSet<String>,
-    /// True if some history events could not be read.
+    /// `true` if some history events could not be read.
     pub(crate) ends_unread: bool,
     pub(crate) wallets: Vec<Wallets>,
     /// Ids of our key's events that cannot be read, or only in part.
@@ -117,7 +117,7 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Returns true if all relays were read completely.
+    /// Returns whether all relays were read completely.
     fn whole(&self) -> bool {
         self.relays.iter().all(|relay| relay.whole)
     }

@@ -22,7 +22,7 @@ pub const MESSAGE: u64 = 23 * 1024;
 const CONTENT: u64 = 22_000;
 /// Size of a token event with one proof, in bytes.
 const SMALLEST: u64 = 1_200;
-/// The most tags of an event of this wallet: those of a large deletion.
+/// Maximum number of tags of an event of this wallet: those of a large deletion.
 pub const TAGS: u64 = 101;
 /// One subscription to read, one to listen.
 const SUBSCRIPTIONS: u64 = 2;
@@ -106,7 +106,7 @@ pub enum Remark {
     KeepsFew {
         /// Events concerned.
         events: Events,
-        /// The most events that it keeps.
+        /// Maximum number of events that it keeps.
         most: u64,
     },
     /// It does not support NIP-77.
@@ -179,7 +179,7 @@ struct Round<'a> {
     nameless: Relays,
     /// Authenticates with the throwaway key if the relay requires it.
     named: Relays,
-    /// True if the relay served the authenticated client better than the anonymous one.
+    /// `true` if the relay served the authenticated client better than the anonymous one.
     asks_who: bool,
 }
 

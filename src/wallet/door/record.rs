@@ -34,13 +34,13 @@ pub struct PaymentRecord {
     /// The token, shown only to the payment's own agent. `None`: there is none, or the caller is
     /// another agent.
     pub token: Option<Secret>,
-    /// True if this is an unlocked token whose text is still stored, so that it can be reclaimed.
+    /// `true` if this is an unlocked token whose text is still stored, so that it can be reclaimed.
     pub is_reclaimable: bool,
-    /// True while the token is being reclaimed.
+    /// `true` while the token is being reclaimed.
     pub is_being_reclaimed: bool,
-    /// True while this process is executing the payment.
+    /// `true` while this process is executing the payment.
     pub is_in_hand: bool,
-    /// True if the caller is the payment's own agent.
+    /// `true` if the caller is the payment's own agent.
     pub is_own: bool,
     /// The recipient of a zap, as an npub.
     pub to_npub: Option<String>,

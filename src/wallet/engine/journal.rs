@@ -77,12 +77,12 @@ pub(crate) async fn as_journaled(core: &Core, seen: &Swap) -> Result<Option<Swap
     }
 }
 
-/// Returns true if the operation has not ended.
+/// Returns whether the operation has not ended.
 pub(crate) async fn is_journaled(core: &Core, id: Uuid) -> Result<bool, Failure> {
     Ok(core.store.operation(id).await?.is_some())
 }
 
-/// Returns true if this is a token being reclaimed, so that nobody knows whether it is still valid.
+/// Returns whether this is a token being reclaimed, which may no longer be valid.
 pub(crate) async fn is_being_reclaimed(core: &Core, payment: &Payment) -> Result<bool, Failure> {
     if !matches!(payment.kind, PaymentKind::Token)
         || !matches!(payment.state, PaymentState::Settled { claimed: false, .. })

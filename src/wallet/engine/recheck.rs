@@ -172,7 +172,7 @@ async fn begin_search(core: &Core, address: MintAddress) -> Result<Search, Failu
     })
 }
 
-/// Searches one device's counters at one mint, in every keyset up to a gap. Returns true if the
+/// Searches one device's counters at one mint, in every keyset up to a gap. Returns whether the
 /// mint ever signed for the device.
 async fn search_device(
     core: &Core,
@@ -265,7 +265,7 @@ async fn end_search(core: &Core, mint: &Mint, found: &mut Found) -> Result<(), F
     Ok(())
 }
 
-/// Asks about proofs held until their mint was asked. Returns true if some are spent.
+/// Asks about proofs held until their mint was asked. Returns whether some are spent.
 async fn ask_held(core: &Core, mint: &Mint, found: &mut Found) -> Result<bool, Failure> {
     let guard = mint.lock().await;
     let held = core.store.stale_proofs(mint.address().to_string()).await?;

@@ -70,7 +70,7 @@ async fn journal(core: &Core, swap: &Swap, mut beside: Vec<Change>) -> Result<()
     Ok(core.store.commit(beside).await?)
 }
 
-/// Returns true if the mint's keyset or fee has changed.
+/// Returns whether the mint's keyset or fee has changed.
 fn is_out_of_date(error: &MintError) -> bool {
     matches!(error.code(), Some(nut::KEYSET_INACTIVE | nut::UNBALANCED))
 }

@@ -47,8 +47,8 @@ pub(super) async fn cancel_melt(
     if !is_journaled(core, melt.id).await? || swaps.iter().any(|swap| swap.purpose == purpose) {
         return Ok(());
     }
-    // With relays, another device may simply have taken some of the proofs. Without, that is
-    // considered only a week after the request.
+    // With relays, another device may simply have taken some of the proofs. Without relays, this is
+    // checked only a week after the request.
     if core.nostr.is_some() || since.saturating_add(KEPT_SECONDS) < now {
         let held = core.store.proofs(melt.input_ys()?).await?;
         let spent = spent_by_another(mint, &melt.quote_id, &held).await?;

@@ -18,7 +18,7 @@ use crate::wallet::execution::planned::{Execution, Planned};
 use crate::wallet::proofs::balances::{left_out, spendable_at, unspent_at};
 use crate::wallet::sync::adopt::adopt;
 
-/// Maximum time a payment waits for a melt permit, or for proofs that other payments hold.
+/// How long a payment waits for a melt permit, or for proofs that other payments hold.
 const LONGEST: Duration = Duration::from_secs(40);
 
 /// Extra amount to adopt from other devices, in sats: covers the fees of the proofs made.
@@ -30,7 +30,7 @@ pub(crate) struct Inputs {
     pub(crate) coins: Selection,
     /// Fee for spending these proofs and for having made them exact, in sats.
     pub(crate) fee_sats: u64,
-    /// True if they total exactly the amount, so that they can become a token without a swap.
+    /// `true` if they total exactly the amount, so that they can become a token without a swap.
     pub(crate) exact: bool,
     /// Part of the fee already spent on making them exact, in sats.
     pub(crate) prepared_sats: u64,
@@ -111,7 +111,7 @@ pub(super) async fn fee_at_most(core: &Core, planned: &Planned) -> Result<u64, F
     Ok(tolerated_sats(&core.setup().await?, &planned.draft.agent).min(accepted))
 }
 
-/// Adopts proofs of other devices to cover what the payment lacks. Returns true if any were
+/// Adopts proofs of other devices to cover what the payment lacks. Returns whether any were
 /// adopted.
 async fn adopt_for(core: &Core, planned: &Planned, guard: &MintGuard) -> Result<bool, Failure> {
     if core.nostr.is_none() {
@@ -123,7 +123,7 @@ async fn adopt_for(core: &Core, planned: &Planned, guard: &MintGuard) -> Result<
     adopt(core, &planned.mint, lacking, guard).await
 }
 
-/// Returns true if another payment of this process may give proofs back.
+/// Returns whether another payment of this process may give proofs back.
 fn others_hold_coins(core: &Core, planned: &Planned) -> bool {
     core.live().keys().any(|id| *id != planned.draft.id)
 }

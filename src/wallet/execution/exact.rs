@@ -142,7 +142,7 @@ pub(crate) async fn settle_split(core: &Core, seen: &Swap) -> Result<(), Failure
     end_split(core, &mint, &swap, outcome).await.map(drop)
 }
 
-/// Returns true if the proofs exceed the need by no more than a swap for exact ones would cost.
+/// Returns whether the proofs exceed the need by no more than a swap for exact ones would cost.
 fn is_exact(coins: &Selection, need_sats: u64) -> bool {
     changes::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee)
         <= coins.fee

@@ -24,7 +24,8 @@ use crate::wallet::execution::preimage;
 use crate::wallet::proofs::changes;
 use crate::wallet::sync::adopt::drop_spent;
 
-/// Number of answers without change after which a mint that owes change is believed.
+/// Number of answers without change after which the wallet accepts that a mint that owes change
+/// signed none.
 const NAMED_NONE_OFTEN: u32 = 20;
 
 /// Step 5 for a melt: sends the request and records the mint's answer.

@@ -85,7 +85,7 @@ impl Draft {
         }
     }
 
-    /// Returns true if the caller gave an invoice, which identifies this one payment.
+    /// Returns whether the caller gave an invoice, which identifies this one payment.
     pub(crate) fn is_of_invoice(&self) -> bool {
         self.kind == KindName::Payment && self.shown_payee.is_none()
     }

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-/// Returns true if `preimage` hashes to `payment_hash`. Both are hex; malformed text returns false.
+/// Returns whether `preimage` hashes to `payment_hash`. Both are hex; malformed text returns
+/// `false`.
 pub(crate) fn opens(preimage: &str, payment_hash: &str) -> bool {
     let (mut bytes, mut hash) = ([0; 32], [0; 32]);
     let read = hex::decode_to_slice(preimage, &mut bytes)

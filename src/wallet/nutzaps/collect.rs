@@ -30,15 +30,15 @@ pub(crate) const WAITED_SECONDS: u64 = 60 * 86_400;
 /// Interval for querying all nutzaps of a relay, of any time and mint, in seconds.
 const ALL_SECONDS: u64 = 7 * 86_400;
 
-/// Overlap with the last complete read in the queries between, in seconds: clocks differ, and an
-/// event may be published long after it was signed.
+/// Overlap of a query with the last complete read, in seconds: clocks differ, and an event may be
+/// published long after it was signed.
 const OVERLAP_SECONDS: u64 = 2 * 86_400;
 
 /// Least advance of a read mark, in seconds, because each mark is a commit.
 const MARK_SECONDS: u64 = 3_600;
 
-/// The most nutzaps that wait. Further ones are redeemed at once or left on their relay until the
-/// next full query.
+/// Maximum number of nutzaps that wait. Further ones are redeemed at once or left on their relay
+/// until the next full query.
 const MOST_WAITING: u64 = 1_000;
 
 /// Number of relays read at the same time; each may show a lot.
@@ -57,7 +57,7 @@ struct ReadUpTo {
 }
 
 impl ReadUpTo {
-    /// Returns the query for a relay, and true if it asks for everything.
+    /// Returns the query for a relay, and whether it asks for everything.
     fn filter(&self, url: &str, me: &str, mints: &[String], now: u64) -> (Value, bool) {
         match self.relays.get(url) {
             Some((last, all)) if now < all.saturating_add(ALL_SECONDS) => {

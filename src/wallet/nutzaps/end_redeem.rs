@@ -15,7 +15,7 @@ use crate::wallet::proofs::changes::sum_sats;
 /// Agent name in the records of redeemed nutzaps.
 pub(crate) const AGENT: &str = "nostr";
 
-/// First and longest wait after a mint's refusal, in seconds; the wait doubles each time.
+/// First and maximum wait after a mint's refusal, in seconds; the wait doubles each time.
 const AGAIN_SECONDS: u64 = 300;
 const AGAIN_AT_MOST: u64 = 86_400;
 

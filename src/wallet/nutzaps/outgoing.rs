@@ -13,7 +13,7 @@ use crate::wallet::core::relays::{Link, MOST_RELAYS};
 use crate::wallet::outbox::publish::publish_one;
 use crate::wallet::outbox::queue::class;
 
-/// Longest wait of a call for a relay to store the event; publishing then continues.
+/// How long a call waits for a relay to store the event; publishing then continues.
 const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
 /// Time that the process keeps running for an undelivered nutzap, in seconds; the next process
 /// sends it again.
@@ -26,7 +26,7 @@ pub struct Delivered {
     pub relays: u64,
     /// Number of the recipient's relays it goes to.
     pub of: u64,
-    /// True if none of them stored it in time and it is no longer sent.
+    /// `true` if none of them stored it in time and it is no longer sent.
     pub is_given_up: bool,
 }
 
@@ -89,7 +89,7 @@ pub(crate) async fn after_zap(core: &Core, payment: Payment) -> Result<Payment, 
     Ok(payment)
 }
 
-/// Returns true if a recent nutzap has not been delivered yet.
+/// Returns whether a recent nutzap has not been delivered yet.
 pub(crate) async fn has_unsent_zap(core: &Core) -> bool {
     let zaps = if core.nostr.is_some() {
         core.store.queued_in(class::ZAP).await.unwrap_or_default()

@@ -25,11 +25,11 @@ use crate::wallet::proofs::balances::held_at;
 use crate::wallet::proofs::changes::sum_sats;
 use crate::wallet::wallet_event::lock_keys::LockKeys;
 
-/// The most proofs per swap; each has a signature.
+/// Maximum number of proofs per swap; each has a signature.
 const MOST_COINS: usize = 300;
-/// The most swaps at one mint per round.
+/// Maximum number of swaps at one mint per round.
 const MOST_SWAPS: usize = 20;
-/// The most of these swaps for proofs without a DLEQ proof, which anyone can make up.
+/// Maximum number of these swaps for proofs without a DLEQ proof, which anyone can make up.
 const MOST_UNPROVEN: usize = 8;
 
 /// Result of a swap.

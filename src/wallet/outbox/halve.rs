@@ -9,7 +9,7 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::Link;
 use crate::wallet::outbox::queue::{class, outgoing, row, unsigned};
 
-/// Splits an event in two. Returns false if it cannot be split.
+/// Splits an event in two. Returns `false` if it cannot be split.
 pub(super) async fn halve(
     core: &Core,
     link: &Link,

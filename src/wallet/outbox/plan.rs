@@ -11,7 +11,7 @@ use cdk_common::nuts::{Proof, PublicKey};
 
 use crate::store::{OutboxView, TokenEventRow};
 
-/// The most events replaced per mint and round; each takes 67 bytes in `del`.
+/// Maximum number of events replaced per mint and round; each takes 67 bytes in `del`.
 const MOST_STALE: usize = 100;
 
 /// One token event to create.
@@ -50,7 +50,7 @@ pub(crate) struct Plan {
     pub(crate) done: Vec<(PublicKey, u64)>,
 }
 
-/// Plans a round. `listed` is true for mints (normalized) whose proofs we publish, `fits` for
+/// Plans a round. `listed` is `true` for mints (normalized) whose proofs we publish, `fits` for
 /// tokens small enough for one event.
 pub(crate) fn plan(
     view: &OutboxView,
@@ -107,7 +107,7 @@ pub(crate) fn plan(
     plan
 }
 
-/// Plans one mint. `keep` maps each proof to true if it is new on relays.
+/// Plans one mint. `keep` maps each proof to `true` if it is new on relays.
 fn one_mint(
     view: &OutboxView,
     (mint, unit): (&str, &str),

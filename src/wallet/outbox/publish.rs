@@ -25,8 +25,8 @@ use crate::wallet::outbox::queue::class;
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// Base and limit of the wait after an attempt, in seconds; each attempt doubles it.
 const WAITS: (u64, u64) = (5, 600);
-/// The most passes in one round. Later passes send what waited for earlier ones; an event may have
-/// to be split several times first.
+/// Maximum number of passes in one round. Later passes send what waited for earlier ones; an event
+/// may have to be split several times first.
 const PASSES: usize = 12;
 /// Age limit in seconds of events about the wallet that some relays still lack, history on too few
 /// relays, and nutzaps on none of the recipient's relays.
@@ -77,12 +77,12 @@ impl Waits {
         )
     }
 
-    /// Returns true if too few relays have what this event waits for.
+    /// Returns whether too few relays have what this event waits for.
     fn holds(&self, event: &OutboxEvent) -> bool {
         event.after.iter().filter_map(|id| self.0.get(id)).any(|awaited| !awaited.published)
     }
 
-    /// Returns true if this relay lacks what the event waits for.
+    /// Returns whether this relay lacks what the event waits for.
     fn holds_at(&self, event: &OutboxEvent, url: &str) -> bool {
         event
             .after
@@ -285,7 +285,7 @@ fn leave(link: &Link, queue: &mut Vec<QueuedEvent>, clock: u64, round: &mut Publ
     }
 }
 
-/// Returns true if nothing more is to be done for the event.
+/// Returns whether nothing more is to be done for the event.
 fn is_done(link: &Link, waits: &Waits, event: &OutboxEvent, clock: u64) -> bool {
     let published = is_published(link, event);
     let older_than = |seconds: u64| event.made_at.saturating_add(seconds) < clock;
@@ -337,7 +337,7 @@ pub(crate) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String> {
     urls
 }
 
-/// Returns true if enough of the owner's relays have the event; for a nutzap, if one of the
+/// Returns whether enough of the owner's relays have the event; for a nutzap, if one of the
 /// recipient's relays has it.
 pub(crate) fn is_published(link: &Link, event: &OutboxEvent) -> bool {
     if event.class == class::ZAP {

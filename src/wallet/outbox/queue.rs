@@ -16,9 +16,9 @@ use crate::wallet::core::failure::{Cause, Failure, Mistake};
 use crate::wallet::core::relays::{Link, NostrParts};
 use crate::wallet::outbox::plan::{Plan, PlannedMint, PlannedToken, plan};
 
-/// The most changed proofs per round.
+/// Maximum number of changed proofs per round.
 const AT_ONCE: usize = 500;
-/// The most ids per deletion.
+/// Maximum number of ids per deletion.
 pub(crate) const DELETED_AT_ONCE: usize = 100;
 
 /// Priority of an event; lower values are sent first.
@@ -186,7 +186,7 @@ fn sign_mint(
     Ok(())
 }
 
-/// Returns true if the plaintext is small enough for every relay.
+/// Returns whether the plaintext is small enough for every relay.
 fn fits(token: &PlannedToken) -> bool {
     token_event::plain_len(&token.mint, &token.unit, &token.proofs, &token.del)
         <= token_event::TARGET_BYTES

@@ -41,7 +41,7 @@ pub struct Estimated {
     pub payment_hash: Option<String>,
     /// Expiry of the invoice.
     pub expires_at: Option<u64>,
-    /// True if the invoice has expired.
+    /// `true` if the invoice has expired.
     pub expired: Option<bool>,
     /// The invoice's or the payee's server's description, cleaned.
     pub untrusted_description: Option<String>,

@@ -143,7 +143,7 @@ pub(crate) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Failu
     Err(PayeeError::OutOfRange { min_sats, max_sats, asked_sats: amount_sats }.into())
 }
 
-/// Returns true if the known payment is the one being retried and has failed for good.
+/// Returns whether the known payment is the one being retried and has failed for good.
 fn is_same_again(seen: &Payment, again: Option<&PaymentId>) -> bool {
     again == Some(&seen.id) && matches!(seen.state, PaymentState::Failed { .. })
 }

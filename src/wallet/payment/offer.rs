@@ -158,12 +158,12 @@ fn of_amountless(error: MintError) -> Failure {
     }
 }
 
-/// Returns true if the mint pays no invoice without an amount.
+/// Returns whether the mint pays no invoice without an amount.
 fn takes_no_amountless(failure: &Failure) -> bool {
     matches!(failure.cause, Cause::Amountless(_)) || failure.nut_code() == Some(nut::AMOUNTLESS)
 }
 
-/// Returns true if the quote is for the invoice's amount. Mints round to whole sats in either
+/// Returns whether the quote is for the invoice's amount. Mints round to whole sats in either
 /// direction.
 fn is_for(quote: &MeltQuote, invoice: &Invoice, amount_sats: u64) -> bool {
     let rounded_down = invoice

@@ -226,7 +226,7 @@ async fn ask_for_invoice(
     Ok(Kept { id: draft.id.clone(), invoice, words: asked.description })
 }
 
-/// Returns true if the cause of the failure is already fixed: the change outputs used an inactive
+/// Returns whether the cause of the failure is already fixed: the change outputs used an inactive
 /// keyset and the keysets have been refreshed, or another device spent the proofs and they are now
 /// recorded as spent.
 fn is_gone_by_now(failure: &Failure) -> bool {

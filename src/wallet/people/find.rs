@@ -18,7 +18,7 @@ use crate::wallet::core::relays::{Link, plain_url};
 
 /// Timeout of a lookup.
 const LOOKUP: Duration = Duration::from_secs(5);
-/// The most relays outside the owner's list that one lookup queries.
+/// Maximum number of relays outside the owner's list that one lookup queries.
 const MOST_HINTS: usize = 4;
 /// Size limit of a name server's answer, in bytes.
 const MAX_NAMES: usize = 256 * 1024;
@@ -36,7 +36,8 @@ pub(crate) struct Person {
     pub(crate) reads: Vec<String>,
     /// The relays they write to.
     pub(crate) writes: Vec<String>,
-    /// True if they list write relays and none of those answered, so the facts may be out of date.
+    /// `true` if they list write relays and none of those answered, so the facts may be out of
+    /// date.
     pub(crate) silent: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Counts the followed people who recommend a mint (NIP-87).
 //!
-//! Shown beside the owner's own list; never a reason to use or contact a mint.
+//! Shown together with the owner's own list; never a reason to use or contact a mint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const ROW: &str = "recommended";
 const PERIOD_SECONDS: u64 = 12 * 3_600;
 /// Interval after a query that no relay answered, in seconds.
 const SOONER_SECONDS: u64 = 1_800;
-/// The most people whose reviews are queried.
+/// Maximum number of people whose reviews are queried.
 const MOST_PEOPLE: usize = 500;
 /// Lowest rating that counts as a recommendation.
 const GOOD: u8 = 3;

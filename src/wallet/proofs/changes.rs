@@ -36,7 +36,7 @@ pub(crate) fn sum_sats<'a>(proofs: impl IntoIterator<Item = &'a Proof>) -> u64 {
     proofs.into_iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }
 
-/// Returns true if any proof is locked (NUT-10).
+/// Returns whether any proof is locked (NUT-10).
 pub(crate) fn locked(coins: &[ProofInfo]) -> bool {
     coins.iter().any(|coin| coin.spending_condition.is_some())
 }
@@ -129,7 +129,7 @@ pub(crate) fn unclaim(ys: Vec<PublicKey>) -> Change {
     Change::Revive { ys, to: State::PendingSpent }
 }
 
-/// Returns true if all states are spent (`spent`) or all are unspent.
+/// Returns whether all states are spent (`spent`) or all are unspent.
 pub(crate) fn all(states: &[State], spent: bool) -> bool {
     states.iter().all(|state| *state == if spent { State::Spent } else { State::Unspent })
 }
@@ -244,7 +244,7 @@ pub(crate) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> V
     changes
 }
 
-/// Returns true if the change marks proofs as spent.
+/// Returns whether the change marks proofs as spent.
 pub(crate) fn spends(change: &Change) -> bool {
     matches!(change, Change::ProofState { to: State::Spent, .. })
 }

@@ -16,7 +16,7 @@ use crate::wallet::engine::journal::{as_journaled, operations};
 use crate::wallet::execution::cancel::end_cancel;
 use crate::wallet::proofs::changes;
 
-/// Returns true if another operation made, or is making, proofs with one of its counters.
+/// Returns whether another operation made, or is making, proofs with one of its counters.
 async fn is_used_again(core: &Core, swap: &Swap) -> Result<bool, Failure> {
     let ys = Operation::Swap(swap.clone()).output_ys()?;
     for other in operations(core).await?.iter().filter(|other| other.id() != swap.id) {

@@ -40,7 +40,7 @@ pub enum MayGiveUp {
         payment: Payment,
         /// Start of the open period.
         since: u64,
-        /// True if the mint answers, but has not ended the payment for a week.
+        /// `true` if the mint answers, but has not ended the payment for a week.
         mint_answers: bool,
     },
     /// A received token.
@@ -49,7 +49,7 @@ pub enum MayGiveUp {
         receive: Receive,
         /// Start of the open period.
         since: u64,
-        /// True if the mint answers, but has not ended the receive for a week.
+        /// `true` if the mint answers, but has not ended the receive for a week.
         mint_answers: bool,
     },
 }

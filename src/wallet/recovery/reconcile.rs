@@ -1,7 +1,7 @@
 //! Periodic reconciler: ends open items according to the mints' answers.
 //!
 //! Takes no input and may be killed anywhere. Each mint has its own task, so no mint delays another
-//! and none is queried twice at once. After each exchange, the most urgent item is picked anew.
+//! and none is queried twice at once. After each exchange, the most urgent item is picked again.
 //!
 //! Never decides from silence or from the clock: time only says when to ask again. A mint that
 //! leaves one query unanswered gets no other for a while.
@@ -61,7 +61,7 @@ impl Recovery<'_> {
         Ok(rounds.next().unwrap_or(LONGEST_STEP))
     }
 
-    /// Returns true if something is under way or undecided, or one of our invoices can still be
+    /// Returns whether something is under way or undecided, or one of our invoices can still be
     /// paid. Unclaimed tokens do not count, nor does anything that the store cannot read.
     pub async fn has_open(self) -> bool {
         let core = self.0;
@@ -252,7 +252,7 @@ impl Drop for Reconciling {
 }
 
 /// Returns the schedule name of a swap: the id of the record that waits for it. The swap of a
-/// cancelled melt has a turn of its own, beside the melt's.
+/// cancelled melt has its own turn, separate from the melt's.
 fn name(swap: &Swap) -> String {
     match &swap.purpose {
         SwapPurpose::Send(id) | SwapPurpose::Reclaim(id) => id.to_string(),

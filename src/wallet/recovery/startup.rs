@@ -15,7 +15,7 @@ use crate::wallet::engine::receive::refuse;
 use crate::wallet::engine::recheck::{Restored, Step, Which, recheck};
 use crate::wallet::recovery::Recovery;
 
-/// Longest wait for the mints at opening; the recheck then continues in the background.
+/// Time limit for the mints' answers at opening; the recheck then continues in the background.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Recovery<'_> {

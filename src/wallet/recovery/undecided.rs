@@ -24,7 +24,7 @@ use crate::wallet::nutzaps::outgoing::delivered;
 use crate::wallet::recovery::Recovery;
 use crate::wallet::recovery::give_up::ask;
 
-/// Longest wait for a mint's answer before the mint is reported as silent.
+/// Time limit for a mint's answer before the mint is reported as silent.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Recovery<'_> {

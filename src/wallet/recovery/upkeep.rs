@@ -9,7 +9,7 @@ use crate::wallet::recovery::Recovery;
 /// Time that a spent proof is kept whole, in seconds: 90 days.
 const KEPT_WHOLE_SECONDS: u64 = 90 * 86_400;
 
-/// The most spent proofs read in one pass.
+/// Maximum number of spent proofs read in one pass.
 const PART: usize = 5_000;
 
 /// Position in the archive of spent proofs, by Y.

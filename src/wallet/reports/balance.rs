@@ -39,7 +39,7 @@ pub struct Holdings {
     pub spent_24h_sats: u64,
     /// Sats left of the 24-hour limit.
     pub left_24h_sats: u64,
-    /// True if all spending is paused.
+    /// `true` if all spending is paused.
     pub paused: bool,
     /// Status on relays. `None`: Nostr is off.
     pub nostr: Option<NostrStanding>,
@@ -187,7 +187,7 @@ pub(super) async fn name_of(core: &Core, mint: &MintAddress) -> Option<String> {
     about.name.as_deref().map(text::clean).filter(|name| !name.is_empty())
 }
 
-/// Sums coins at unused mints or in other units: our own, and this wallet's on relays.
+/// Sums proofs at unused mints or in other units: our own, and this wallet's on relays.
 fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[RemoteBalance]) -> Vec<SetAside> {
     let used = |mint: &str, unit: &str| {
         unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint)

@@ -35,7 +35,8 @@ pub struct HistoryQuery {
     pub direction: Option<Direction>,
     /// Grouping of sums. `None`: entries instead of sums.
     pub grouping: Option<Grouping>,
-    /// The most entries per page. A record's entries stay together, so one record may exceed it.
+    /// Maximum number of entries per page. A record's entries stay together, so one record may
+    /// exceed it.
     pub limit: usize,
     /// Cursor from the previous page. `None`: the first page.
     pub cursor: Option<Cursor>,
@@ -95,7 +96,7 @@ pub struct Entry {
     pub payee: Option<String>,
     /// The payee's own name for itself.
     pub untrusted_payee: Option<String>,
-    /// True if a nutzap's proofs name its sender.
+    /// `true` if a nutzap's proofs name its sender.
     pub sender_proven: Option<bool>,
     /// Note, cleaned.
     pub note: Option<HistoryNote>,
@@ -103,7 +104,7 @@ pub struct Entry {
     pub untrusted_reason: Option<String>,
     /// Id of the payment it belongs to.
     pub payment_id: Option<String>,
-    /// True if someone has claimed the token.
+    /// `true` if someone has claimed the token.
     pub claimed: Option<bool>,
     /// The agent that caused it. `None`: the owner did.
     pub agent: Option<String>,
@@ -184,7 +185,7 @@ impl Reports<'_> {
 }
 
 /// Passes the requested entries to `show`, record by record, newest first, from after the query's
-/// cursor until `show` returns false. `days` are the days with matching entries.
+/// cursor until `show` returns `false`. `days` are the days with matching entries.
 async fn each_record(
     core: &Core,
     setup: &Setup,

@@ -93,7 +93,7 @@ impl Payments<'_> {
     }
 }
 
-/// Returns true if a call is planning the requested payment.
+/// Returns whether a call is planning the requested payment.
 fn is_planned(core: &Core, caller: &Caller, lookup: &Lookup) -> bool {
     let name = match lookup {
         Lookup::Hash(hash) => Name::Hash(hash),

@@ -14,7 +14,7 @@ use crate::wallet::proofs::balances::{left_out, spendable_at};
 use crate::wallet::reports::Reports;
 use crate::wallet::reports::balance::name_of;
 
-/// Longest wait for a mint's answer.
+/// Time limit for a mint's answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A listed mint and its current status.
@@ -24,11 +24,11 @@ pub struct MintStanding {
     pub mint: MintAddress,
     /// The mint's own name, cleaned.
     pub untrusted_name: Option<String>,
-    /// True if the mint issues play money.
+    /// `true` if the mint issues play money.
     pub test: bool,
-    /// True if the wallet uses the mint.
+    /// `true` if the wallet uses the mint.
     pub usable: bool,
-    /// True if the mint answered just now. `None`: not known.
+    /// `true` if the mint answered just now. `None`: not known.
     pub reachable: Option<bool>,
     /// Sats that can be spent now.
     pub spendable_sats: u64,
@@ -38,7 +38,7 @@ pub struct MintStanding {
     pub max_balance_sats: Option<u64>,
     /// Input fee in thousandths of a sat per proof.
     pub fee_ppk: Option<u64>,
-    /// True if the mint's public key has changed since its first use.
+    /// `true` if the mint's public key has changed since its first use.
     pub identity_changed: bool,
     /// Number of people followed by the owner on Nostr who recommend it. `None`: not known.
     pub recommended_by: Option<u64>,

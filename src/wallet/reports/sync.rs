@@ -190,7 +190,7 @@ impl OwnRelays<'_> {
         publish_queue(core, false).await
     }
 
-    /// Returns true if Nostr is on.
+    /// Returns whether Nostr is on.
     pub fn has_relays(self) -> bool {
         self.0.nostr.is_some()
     }

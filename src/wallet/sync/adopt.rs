@@ -1,4 +1,4 @@
-//! Adopts other devices' coins: swaps the proofs of whole token events for our own. Each swap is
+//! Adopts other devices' proofs: swaps the proofs of whole token events for our own. Each swap is
 //! journaled and keeps everything but the fee (NUT-03).
 //!
 //! Until then, two devices could spend the same proof and only one would succeed. The device that
@@ -23,13 +23,13 @@ use crate::wallet::proofs::changes;
 use crate::wallet::sync::verify::{Verified, verify_at};
 use crate::wallet::wallet_event::lock_keys::lock_keys;
 
-/// The most proofs adopted at once: the mint's limit on inputs of one swap.
+/// Maximum number of proofs adopted at once: the mint's limit on inputs of one swap.
 const MOST_COINS: usize = 500;
 /// Number of swaps that other devices may win before adopting stops.
 const MOST_LOSSES: u32 = 3;
 
 /// Least time between two adoptions of everything, in seconds. Without it, two devices that adopt
-/// at each sync would pass the same coins back and forth.
+/// at each sync would pass the same proofs back and forth.
 const CLAIMED_AGAIN_SECONDS: u64 = 600;
 
 /// Result of one swap.
@@ -44,7 +44,7 @@ enum Adoption {
 }
 
 /// Adopts proofs of whole events at a mint until `need_sats` more are ours, or nothing is left.
-/// Returns true if anything was adopted. The caller holds the mint's lock.
+/// Returns whether anything was adopted. The caller holds the mint's lock.
 ///
 /// # Errors
 /// [`Cause::Mint`](crate::wallet::core::failure::Cause::Mint),
@@ -221,7 +221,7 @@ async fn adopt_some(
     }
 }
 
-/// Applies the outcome of an adopting swap. Returns false if nothing was gained.
+/// Applies the outcome of an adopting swap. Returns `false` if nothing was gained.
 pub(crate) async fn end_adopt(
     core: &Core,
     mint: &Mint,
@@ -340,7 +340,7 @@ pub(crate) async fn doubt_the_rest(core: &Core, mint: &MintAddress) -> Result<()
     Ok(())
 }
 
-/// Returns true if the proofs are worth more than the mint's fee.
+/// Returns whether the proofs are worth more than the mint's fee.
 async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Failure> {
     let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
     Ok(changes::sum_sats(&proofs) > mint.input_fee(&proofs).await?)

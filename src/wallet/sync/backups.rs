@@ -101,7 +101,7 @@ pub(crate) async fn keep_backups(
 }
 
 /// Reads the mint list from every relay, unauthenticated, and publishes the merged list to each
-/// completely read relay that lacks it. Returns true if all of them have it.
+/// completely read relay that lacks it. Returns whether all of them have it.
 async fn keep_mints(
     core: &Core,
     link: &Link,

@@ -1,4 +1,4 @@
-//! Subscriptions to relays, so that other devices' coins and incoming nutzaps are noticed at once.
+//! Subscriptions to relays, so that other devices' proofs and incoming nutzaps are noticed at once.
 //!
 //! An event heard here only wakes the sync; nothing is stored.
 
@@ -20,7 +20,7 @@ const OVERLAP: u64 = 600;
 /// Subject of what was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// Another device changed coins.
+    /// Another device changed its proofs.
     Coins,
     /// A nutzap may have arrived.
     Nutzaps,

@@ -1,9 +1,9 @@
-//! Sync between the wallet's devices (NIP-60): reads relays, checks coins at the mints, adopts
+//! Sync between the wallet's devices (NIP-60): reads relays, checks proofs at the mints, adopts
 //! them, and publishes the wallet's own events.
 //!
 //! Mints are authoritative; relays only hold copies. Nothing here makes a payment wait, and nothing
 //! that a relay shows, hides or deletes makes the wallet give up a proof. Adopting other devices'
-//! coins costs at most the mint's fee.
+//! proofs costs at most the mint's fee.
 //!
 //! ```text
 //!  outbox -> pull (page every relay, store events about the wallet)

@@ -23,7 +23,7 @@ const LINES_SECONDS: u64 = 14 * 86_400;
 /// Result of a pull.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pulled {
-    /// True if all of the owner's relays were read completely.
+    /// `true` if all of the owner's relays were read completely.
     pub(crate) whole: bool,
     /// Number of relays that answered at all.
     pub(crate) reached: usize,

@@ -20,7 +20,7 @@ use crate::wallet::sync::verify::{Verified, verify_at};
 /// Least time between two rounds of deletions for events that other programs replaced without
 /// deleting; theirs may be on the way. In seconds.
 const DELETED_AGAIN_SECONDS: u64 = 60;
-/// The most deletions sent to one relay again per pass.
+/// Maximum number of deletions sent to one relay again per pass.
 const AGAIN_AT_ONCE: usize = 100;
 /// Failed attempts after which a relay counts as forgetting deletions, and the time until the next
 /// attempt, in seconds.
@@ -158,7 +158,7 @@ async fn send_to(
 }
 
 /// Returns deletions that each relay lacks, of events that it still shows. Other devices would
-/// believe those events. Makes a deletion for replaced events that have none.
+/// accept those events. Makes a deletion for replaced events that have none.
 async fn lost_deletions(
     core: &Core,
     link: &Link,
@@ -250,7 +250,7 @@ async fn delete_again(core: &Core, link: &Link, lost: ShownEvents) -> Result<(),
     send_to(core, link, events).await
 }
 
-/// Returns true if the relay keeps losing deletions.
+/// Returns whether the relay keeps losing deletions.
 pub(crate) async fn forgets_deletions(core: &Core, url: &str) -> Result<bool, Failure> {
     let row: BTreeMap<String, Forgetful> = core.store.nostr_state(ROW).await?.unwrap_or_default();
     Ok(row.get(url).is_some_and(|relay| relay.tries >= TRIES))

@@ -205,7 +205,7 @@ fn joined(
     all
 }
 
-/// Returns true if the wallet on relays lists a mint that neither this device nor another
+/// Returns whether the wallet on relays lists a mint that neither this device nor another
 /// (`elsewhere`) has ever listed as a test mint: its money may be real.
 fn names_unknown_mints(about: &About, setup: &Setup, elsewhere: &BTreeSet<String>) -> bool {
     let known = |text: &str| {

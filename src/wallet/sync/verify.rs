@@ -50,7 +50,7 @@ pub(crate) async fn verify(core: &Core) -> Result<Verified, Failure> {
     Ok(verified)
 }
 
-/// Returns true, once a day, if the mint's unspent proofs are due to be asked about again. The
+/// Returns `true`, once a day, if the mint's unspent proofs are due to be asked about again. The
 /// first day starts when the mint is first seen here.
 async fn is_long_ago(core: &Core, mint: &str) -> Result<bool, Failure> {
     let mut row: BTreeMap<String, u64> = core.store.nostr_state(ROW).await?.unwrap_or_default();

@@ -39,18 +39,18 @@ pub(crate) struct About {
     pub(crate) info_mints: Vec<(String, Vec<String>)>,
     pub(crate) info_relays: Vec<String>,
     pub(crate) info_key: Option<String>,
-    /// True if the list's key lacks its first byte: proofs locked to it as written stay locked.
+    /// `true` if the list's key lacks its first byte: proofs locked to it as written stay locked.
     pub(crate) info_bare: bool,
     /// Mints and relays that this device put on the list, normalized.
     pub(crate) added_mints: BTreeSet<String>,
     pub(crate) added_relays: BTreeSet<String>,
     /// Mints that this device ever listed as test mints.
     pub(crate) test_mints: BTreeSet<String>,
-    /// True if the owner turned nutzaps off here since the list was last written.
+    /// `true` if the owner turned nutzaps off here since the list was last written.
     pub(crate) turned_off: bool,
-    /// True if this wallet wrote the wallet event, so its knowledge is complete.
+    /// `true` if this wallet wrote the wallet event, so its knowledge is complete.
     pub(crate) written: bool,
-    /// True if no relay shows the newest event any more.
+    /// `true` if no relay shows the newest event any more.
     #[serde(skip)]
     pub(crate) wallet_lost: bool,
     #[serde(skip)]
@@ -155,7 +155,7 @@ impl About {
         self.info_relays.iter().chain(self.relays.iter().filter(|_| !self.written))
     }
 
-    /// Returns true if another program emptied the nutzap list, so the wallet accepts no nutzaps.
+    /// Returns whether another program emptied the nutzap list, so the wallet accepts no nutzaps.
     pub(crate) fn is_off(&self) -> bool {
         self.info.is_some()
             && self.info_mints.is_empty()

@@ -42,7 +42,7 @@ impl LockKeys {
         locked_to(secret, &self.names, now)
     }
 
-    /// Returns true if our keys unlock all of these.
+    /// Returns whether our keys unlock all of these.
     pub(crate) fn open_all(&self, secrets: &[CoinSecret]) -> bool {
         secrets.iter().all(|secret| self.opens(secret, WHENEVER).is_ok())
     }

@@ -219,7 +219,7 @@ fn relays_of_both(link: &Link, person: &Person) -> Vec<String> {
     relays
 }
 
-/// Returns true if the receipt contains our zap request.
+/// Returns whether the receipt contains our zap request.
 fn names(event: &crate::nostr::Event, want: &ExpectedReceipt) -> bool {
     event.tag_values("description").any(|told| told == want.request_json)
 }

@@ -4,9 +4,9 @@
 //!  known? -> recipient -> legs -> each: deny? -> rail -> plan -> the door
 //!         -> published, or receipt
 //! ```
-//! The rail is chosen before money moves and never changes afterwards. A split zap is one payment
-//! (leg) per recipient; a repeat touches no leg that is settled or under way. Each leg passes the
-//! door like any payment.
+//! The rail (Lightning or nutzap) is chosen before money moves and never changes afterwards. A
+//! split zap is one payment (leg) per recipient; a repeat touches no leg that is settled or under
+//! way. Each leg passes the door like any payment.
 
 mod lightning;
 pub(super) mod nutzap;
@@ -77,7 +77,7 @@ pub struct ZapIntent {
     pub comment: Option<String>,
     /// The rail.
     pub via: Via,
-    /// True to sign with a throwaway key instead of the wallet's Nostr key.
+    /// `true` if the zap is signed with a throwaway key instead of the wallet's Nostr key.
     pub anonymous: bool,
     /// Limit for all fees of one leg, in sats.
     pub max_fee_sats: Option<u64>,
