@@ -13,7 +13,7 @@ use crate::wallet::News;
 use crate::wallet::Wallet;
 use crate::wallet::engine::recheck::Which;
 
-/// How often keysets are fetched, so that no cached one expires during a payment.
+/// Interval at which keysets are fetched, short enough that no cached one expires during a payment.
 const KEYSET_REFRESH: Duration = Duration::from_secs(45 * 60);
 /// How often the owner's settings files are read.
 const POLICY_CHECK: Duration = Duration::from_secs(2);

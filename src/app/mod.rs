@@ -44,7 +44,8 @@ const LAST_CALLS: Duration = Duration::from_secs(30);
 /// How long a stop waits for relays to accept queued events.
 const LAST_NEWS: Duration = Duration::from_secs(3);
 
-/// How long a wallet whose file has failed may finish its work before the file is closed.
+/// How long running work may continue after the wallet's file has failed, before the file is
+/// closed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How long a call waits for the wallet to open. Opening continues afterwards.

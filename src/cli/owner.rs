@@ -148,7 +148,7 @@ pub struct Owner<'a> {
     pub home: &'a Home,
     /// The environment.
     pub environment: &'a Environment,
-    /// The way to ask the person.
+    /// Asks the person to confirm.
     pub confirmation: &'a mut dyn Confirmation,
     /// The wallet behind the commands.
     pub backend: &'a dyn OwnerBackend,

@@ -151,10 +151,9 @@ impl Edit {
         self.old_policy().describe_change(self.new_policy())
     }
 
-    /// Writes the change. `confirmed` means that a person has seen the whole new policy; running
-    /// processes then follow all of it at once. Otherwise they follow only stricter values, unless
-    /// the old policy was confirmed and the new one allows nothing more: then it counts as
-    /// confirmed.
+    /// Writes the change. `confirmed`: a person has seen the whole new policy, so running processes
+    /// follow all of it at once; otherwise they follow only its stricter values. A change that
+    /// allows nothing more than a confirmed policy counts as confirmed.
     ///
     /// # Errors
     /// If a file has changed since the change was prepared (nothing is written then), or if a file

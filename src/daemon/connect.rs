@@ -168,7 +168,7 @@ pub(super) async fn connect(
                 ));
             }
             Err(ConnectError::Refused(Refusal::Agent, _)) => {
-                return Err(unusable(&"the agent's name cannot be used"));
+                return Err(unusable(&"the agent's name is not valid"));
             }
             Err(ConnectError::Refused(..)) => {
                 why_not = Some(busy("The wallet has reached its session limit."));
@@ -193,12 +193,12 @@ fn no_daemon(home: &Home) -> Error {
     match Lock::take_for_daemon(home) {
         Ok(None) => busy("Another process holds this wallet."),
         Ok(Some(_)) => {
-            unusable(&format!("its process does not start; {} may say why", home.log().display()))
+            unusable(&format!("its process does not start; see {}", home.log().display()))
         }
         Err(error) => unusable(&error),
     }
 }
 
 fn not_started(error: &std::io::Error) -> String {
-    format!("its process cannot be started ({error}); --in-process needs none")
+    format!("its process cannot be started ({error}); --in-process works without it")
 }

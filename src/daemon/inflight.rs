@@ -15,7 +15,7 @@ const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
 /// Seconds after which a request is answered with an error: more than the longest call takes.
 const ANSWER_TIMEOUT: u32 = 47;
 
-/// The number of daemons that end on a read before it is answered with an error.
+/// How many daemons may read a request and end without an answer before the request gets an error.
 const MAX_DAEMONS: u32 = 2;
 /// Maximum number of open requests; the client is not read from while there are as many.
 const MAX_OPEN: usize = 256;

@@ -122,9 +122,9 @@ pub async fn serve(
     };
     tokio::select! {
         () = accepting => {}
-        () = shutdown => tracing::info!("was told to end"),
-        () = daemon.finishing.cancelled() => tracing::info!("was asked to finish"),
-        () = daemon.until_idle() => tracing::info!("no session and nothing open: ending"),
+        () = shutdown => tracing::info!("ending: the system asked the daemon to stop"),
+        () = daemon.finishing.cancelled() => tracing::info!("ending: a program asked the daemon to finish"),
+        () = daemon.until_idle() => tracing::info!("ending: no session, and nothing is open"),
         () = until_folder_gone(&lock, home, &socket_id) => tracing::warn!("the folder or its socket is gone: ending"),
     }
     if lock.is_in_place() && socket::file_id(home) == socket_id {

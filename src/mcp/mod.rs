@@ -28,7 +28,7 @@ pub enum SessionError {
     #[error("the client and this server have no common version of MCP")]
     Handshake,
     /// The session's loop failed.
-    #[error("the MCP session broke off")]
+    #[error("the MCP session ended unexpectedly")]
     Broken,
 }
 

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-/// Replaces the output of a panic by a fixed line with its place, since the message could contain a
-/// token or a key. Call it once, at start.
+/// Replaces a panic's output with a fixed line that names its place, since the message could
+/// contain a token or a key. Call it once, at start.
 pub fn hide_payloads() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic

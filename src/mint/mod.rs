@@ -136,8 +136,8 @@ impl Mints {
         if unchecked { Err(MintError::Unchecked) } else { self.even_unchecked(address) }
     }
 
-    /// Restricts use to the mints already asked what they hold for an older wallet file. `None`:
-    /// all may be used.
+    /// Allows only mints that were rechecked after an older wallet file was opened. `None`: all may
+    /// be used.
     pub fn allow_only(&self, checked: Option<BTreeSet<String>>) {
         *self.checked() = checked;
     }

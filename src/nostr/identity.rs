@@ -33,7 +33,7 @@ pub enum BadKey {
     #[error("this is not an encrypted Nostr key")]
     Encrypted,
     /// The encrypted key requires more than 2^20 rounds.
-    #[error("the encrypted key asks for too much work")]
+    #[error("decrypting the key would take too much work")]
     TooMuchWork,
     /// The password does not decrypt the key.
     #[error("the password does not decrypt the key")]

@@ -1,9 +1,9 @@
 //! Spent proofs, found by Y: whole for 90 days, then only the Y and the time of archiving.
 //!
-//! A whole proof is all that a mint needs to accept it, without the proof of its signature
-//! (NUT-12): a mint that corrects itself checks its own signature. Only a revive brings a proof
-//! back: as unspent after the mint has reported it so (NUT-07), or held by an operation that the
-//! owner takes up again. A proof with only its Y left needs the data of a restore (NUT-09).
+//! A whole proof contains what a mint needs to accept it, but no DLEQ (NUT-12), because a mint can
+//! check its own signature. Only a revive brings a proof back: as unspent after the mint reports it
+//! so (NUT-07), or held by an operation that the owner takes up again. A proof of which only the Y
+//! is left also needs its data from a restore (NUT-09).
 
 use std::collections::BTreeSet;
 use std::ops::Bound;

@@ -22,7 +22,8 @@ const GRACE_SECONDS: u64 = 600;
 pub enum Capped {
     /// It was written.
     Written,
-    /// It would exceed the cap; the sats that are held or promised already. Nothing was written.
+    /// Nothing was written, because it would exceed the cap. Contains the sats already held or
+    /// promised.
     Over(u64),
 }
 

@@ -98,10 +98,10 @@ pub(super) fn largest<C: Candidates>(candidates: &C) -> Result<Vec<Candidate>, C
     Ok(found)
 }
 
-/// Returns the most that can be spent on top of the input fee, and the highest that this fee can
-/// be, if each selection should cost at most `fee_at_most` or the fee of one proof: every amount up
-/// to the first is covered within the second. Assumes that each of the largest proofs costs as much
-/// as the dearest.
+/// Returns the largest amount that can be spent besides the input fee, and the largest such fee, if
+/// a selection may cost `fee_at_most` or the fee of one proof, whichever is more. Every amount up
+/// to the first can be spent with a fee of at most the second. Assumes that all of the largest
+/// proofs have the highest fee among them.
 pub(super) fn max_spendable(mut candidates: Vec<Candidate>, fee_at_most: u64) -> (u64, u64) {
     candidates.retain(worth);
     candidates.sort_by_key(|candidate| Reverse(candidate.amount));
@@ -173,7 +173,8 @@ fn spend(piles: &[Vec<Candidate>], amount: u64) -> Option<Vec<Candidate>> {
             prune(&mut candidates, amount);
             return Some(candidates);
         }
-        // Higher than the last target: the proofs covered that one, and do not cover this one.
+        // Always higher than the last target: the proofs cover that one, but not the amount plus
+        // their own fee.
         target = u128::from(amount) + u128::from(fee(&candidates));
     }
     let mut candidates: Vec<Candidate> = piles.iter().flatten().take(MAX_INPUTS).copied().collect();

@@ -41,7 +41,7 @@ pub enum StoreError {
     #[error("the proofs belong to an operation whose outcome is not known")]
     Undecided,
     /// A spent proof would become something else.
-    #[error("a spent proof stays spent")]
+    #[error("a spent proof cannot change")]
     SpentIsFinal,
     /// The file is older than any released version.
     #[error(

@@ -18,7 +18,7 @@ use super::{copies, meta, tables, verify_file};
 
 /// First bytes of every redb file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-/// Size of the page cache: several times a wallet's most used tables.
+/// Size of the page cache: several times the size of a wallet's most used tables.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 impl Store {

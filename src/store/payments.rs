@@ -1,5 +1,5 @@
-//! Payments in the journal: one transaction admits them, and indexes find them by hash, by key and
-//! while open, without a scan.
+//! Payments in the journal: one transaction admits them, and indexes find them by hash, by key, or
+//! as open, without a scan.
 //!
 //! Never decides to admit: the caller's `decide` does, in the same transaction that writes the
 //! intent.
@@ -69,8 +69,8 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
             Some((at, _)) => outflows.remove((at, id))?.map(|row| row.value().0),
             None => None,
         };
-        // While the outflow's time stays the same, its row keeps when that time was seen ahead of
-        // the clock, and a row that was removed for that is not created again.
+        // If the outflow's time is unchanged, keep the note of when it was first seen ahead of the
+        // clock, and do not recreate a row that was removed because of it.
         if let Some((at, sats)) = left_now
             && (!same_time || row.is_some())
         {

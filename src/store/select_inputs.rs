@@ -93,9 +93,9 @@ impl Store {
         .await
     }
 
-    /// Returns the most sats that can be spent at one mint on top of the input fee, and the highest
-    /// that this fee can be, if each selection should cost at most `fee_at_most` ([`Need::Spend`])
-    /// or the fee of one proof. `beside` adds further proofs, as (amount, fee in thousandths of a
+    /// Returns the largest amount that can be spent at one mint besides the input fee, and the
+    /// largest such fee, if a selection may cost `fee_at_most` ([`Need::Spend`]) or the fee of one
+    /// proof, whichever is more. `beside` adds further proofs, as (amount, fee in thousandths of a
     /// sat).
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Open deposits and tokens, by id. Reads the indexes, and only the rows that the caller does not
-//! know yet: a known row costs its key alone.
+//! Open deposits and tokens, by id. Reads the indexes, and only those rows that the caller does not
+//! know yet.
 
 use std::sync::atomic::Ordering;
 
@@ -27,7 +27,7 @@ pub struct Unfinished {
 }
 
 impl Store {
-    /// Returns the number of commits since the file was opened: while it stays the same, so does
+    /// Returns the number of commits since the file was opened. If it has not changed, neither has
     /// the file.
     pub fn commits(&self) -> u64 {
         self.inner.visible.load(Ordering::Acquire)

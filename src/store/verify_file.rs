@@ -69,8 +69,8 @@ pub(super) fn read_meta(path: &Path) -> Result<Meta, StoreError> {
 fn verify(file: File, locks: bool) -> Result<VerifiedFile, StoreError> {
     let hides_two_phases = SlotBackend::over(file.try_clone()?, false)?.other_slot_is_newer()?;
     if hides_two_phases {
-        // The commit that the header selects must be complete: only then does the higher number of
-        // the other slot mean more than a damaged number.
+        // First verify the commit that the header selects. If it is incomplete, the other slot's
+        // higher number may be damaged too and proves nothing.
         verify_slot(file.try_clone()?, locks, false)?;
     }
     verify_slot(file, locks, hides_two_phases)

@@ -74,7 +74,7 @@ pub trait OwnerBackend {
         told: &(dyn Fn(Step<'_>) + Send + Sync),
     ) -> Result<Summary, String>;
 
-    /// The payment that a repeat would resemble, in a few lines for a person.
+    /// Describes the payment that would be repeated, in a few lines for a person.
     ///
     /// # Errors
     /// If there is no payment of this id.

@@ -172,7 +172,7 @@ pub struct Zap {
     pub event: Option<ZappedEvent>,
     /// Our comment; empty if there is none.
     pub comment: String,
-    /// `true` if it is signed by a key that nobody knows.
+    /// `true` if it is signed with a throwaway key.
     pub anonymous: bool,
     /// Relays for the receipt, or for the nutzap in addition to our own.
     pub relays: Vec<String>,

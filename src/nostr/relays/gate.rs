@@ -62,7 +62,7 @@ struct GateState {
     since: Option<Instant>,
     bytes: usize,
     useless: usize,
-    /// All bytes of this exchange.
+    /// Bytes received since the subscription was requested.
     heard: usize,
     /// Reason why the connection ended, and whether one of our messages was too large.
     end: Option<(String, bool)>,

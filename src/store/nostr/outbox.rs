@@ -32,8 +32,8 @@ pub struct OutboxEvent {
     /// The recipient's relays, tried before the wallet's own: the event counts as published once
     /// one of them has it. Empty for an event without a recipient.
     pub beside: Vec<String>,
-    /// `true` if it is signed by a key that nobody knows. It uses no connection that may have
-    /// identified us.
+    /// `true` if it is signed with a throwaway key. It is then sent only over connections that have
+    /// not identified us.
     pub anonymous: bool,
     /// Relays that have it.
     pub acked: BTreeSet<String>,

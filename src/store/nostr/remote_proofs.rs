@@ -165,8 +165,8 @@ impl<'t> RemoteProofTables<'t> {
 }
 
 /// Sets the state of remote proofs; unknown, spent and adopted ones stay unchanged. Marks for
-/// relays the proofs that become final, and unspent ones that no live event holds: the device that
-/// deleted their event has lost the next one, and only proofs on relays can be recovered.
+/// relays the proofs that become final, and unspent ones that no live event contains: the device
+/// that deleted their event has lost its replacement, and a proof on no relay cannot be recovered.
 pub(in crate::store) fn set(
     tx: &WriteTransaction,
     ys: &[PublicKey],

@@ -145,7 +145,7 @@ pub enum Cause {
     #[error("the key was used for a different request")]
     Conflict,
     /// The call's time ended before anything was sent.
-    #[error("not done in time")]
+    #[error("the call's time ended before anything was sent")]
     Late(Late),
     /// The caller disconnected, so nothing was admitted.
     #[error("the caller disconnected")]

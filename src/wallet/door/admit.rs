@@ -1,7 +1,7 @@
 //! Steps 3 to 7 of the door: choosing proofs, admitting a payment, executing it.
 //!
-//! `known?` and `deny?` contact nobody. `admit` is one durable transaction, and the policy decides
-//! inside it, from the ledger which that transaction reads. From coin selection to `record`
+//! `known?` and `deny?` contact nobody. `admit` is one durable transaction; inside it, the policy
+//! decides from the ledger that the same transaction reads. From coin selection to `record`
 //! everything runs on a tracked task that outlives the caller. No other code makes value leave the
 //! wallet.
 
@@ -101,9 +101,9 @@ async fn carry_out(core: &Core, mut planned: Planned, gone: Gone) -> Result<Paym
     }
 }
 
-/// Step 4: creates the payment. The transaction that reserves the money also reads the policy and
-/// asks it. A melt's operation, inputs and counters are written in it too: its request may be sent
-/// from then on.
+/// Step 4: creates the payment. The transaction that reserves the money also reads the ledger and
+/// applies the policy. It also writes a melt's operation, inputs and counters, so its request may
+/// be sent afterwards.
 async fn admit(
     core: &Core,
     planned: &mut Planned,

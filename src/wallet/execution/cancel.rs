@@ -47,8 +47,8 @@ pub(super) async fn cancel_melt(
     if !is_journaled(core, melt.id).await? || swaps.iter().any(|swap| swap.purpose == purpose) {
         return Ok(());
     }
-    // With relays, another device may simply have taken some of the proofs. Without relays, this is
-    // checked only a week after the request.
+    // If Nostr is on, another device may simply have taken some of the proofs. If it is off, this
+    // is checked only once the request is a week old.
     if core.nostr.is_some() || since.saturating_add(KEPT_SECONDS) < now {
         let held = core.store.proofs(melt.input_ys()?).await?;
         let spent = spent_by_another(mint, &melt.quote_id, &held).await?;

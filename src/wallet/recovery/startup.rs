@@ -19,8 +19,8 @@ use crate::wallet::recovery::Recovery;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Recovery<'_> {
-    /// Asks the unchecked mints what they hold, before anything else when the wallet is opened.
-    /// Waits a little; the recheck then continues in the background.
+    /// Rechecks the mints that may not be used yet, before anything else when the wallet is opened.
+    /// Waits up to 10 s; the recheck then continues in the background.
     pub async fn begin_recheck(self) {
         let core = self.0;
         let owned = core.clone();
@@ -28,8 +28,8 @@ impl Recovery<'_> {
             .run_to_end(PATIENCE, async move { recheck(&owned, Which::Unchecked, |_| ()).await })
             .await;
         match asked {
-            Some(Err(error)) => tracing::error!(%error, "the mints were not asked what they hold"),
-            None => tracing::warn!("the mints are still being asked what they hold"),
+            Some(Err(error)) => tracing::error!(%error, "the mints could not be rechecked"),
+            None => tracing::warn!("the recheck of the mints continues in the background"),
             Some(Ok(_)) => {}
         }
     }
