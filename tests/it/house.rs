@@ -1,5 +1,6 @@
-//! The house in order: what the documents say is there, and nothing of the machine it was built on.
+//! Checks that the documents match the tree, and that no file names the machine it was made on.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Every file under version control, or about to be.
+/// Lists the files under version control, or about to be.
 fn tracked() -> Vec<PathBuf> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -29,7 +30,7 @@ fn tracked() -> Vec<PathBuf> {
     files
 }
 
-/// The words between backticks.
+/// Returns the words between backticks.
 fn quoted(text: &str) -> Vec<&str> {
     text.lines()
         .filter(|line| !line.starts_with("```"))
@@ -74,27 +75,62 @@ fn every_decision_is_linked_and_says_what_its_link_says() {
     }
 }
 
-#[test]
-fn every_folder_is_on_the_code_map() {
+/// Returns the section of `ARCHITECTURE.md` under a heading.
+fn section(heading: &str) -> String {
     let architecture = text("ARCHITECTURE.md");
-    for file in tracked() {
-        if file.ends_with("tests.rs") {
-            continue;
+    let (_, rest) = architecture.split_once(&format!("\n## {heading}\n")).unwrap();
+    rest.split("\n## ").next().unwrap().to_owned()
+}
+
+/// Returns a table's rows without its head, each as its cells.
+fn rows(section: &str) -> Vec<Vec<&str>> {
+    let lines = section.lines().filter(|line| line.starts_with("| "));
+    lines.skip(1).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// Each folder of `src`, at any depth, has exactly one line; every folder beside `src` is covered.
+/// A folder that contains only a file's `tests.rs` needs none.
+#[test]
+fn every_folder_is_on_the_code_map_once() {
+    let map = section("Code map");
+    let rows = rows(&map);
+    let mapped: Vec<&str> = rows.iter().flat_map(|row| quoted(row[0])).collect();
+    let mut folders: BTreeSet<String> = ["src".to_owned()].into();
+    for file in tracked().into_iter().filter(|file| !file.ends_with("tests.rs")) {
+        let parents = file.ancestors().skip(1).map(|folder| folder.to_string_lossy().into_owned());
+        folders.extend(parents.filter(|folder| folder.starts_with("src/")));
+        let top = file.iter().next().unwrap().to_string_lossy().into_owned();
+        if file.iter().count() > 1 && top != "src" {
+            assert!(mapped.iter().any(|name| is_in(name, &top)), "{top} is not on the code map");
         }
-        let folder = file.parent().unwrap().to_string_lossy().replace('\\', "/");
-        let top = folder.split('/').next().unwrap_or_default();
-        let wanted = if top == "src" { folder.as_str() } else { top };
-        let named = [format!("| `{wanted}` |"), format!("| `{wanted}/")];
-        assert!(
-            wanted.is_empty()
-                || wanted == "src"
-                || named.iter().any(|row| architecture.contains(row)),
-            "{wanted} is not on the code map"
-        );
+    }
+    let named: Vec<&str> = mapped.iter().copied().filter(|name| is_in(name, "src")).collect();
+    assert_eq!(named.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), folders);
+    assert_eq!(named.len(), folders.len(), "a folder has two lines: {named:?}");
+    for name in &mapped {
+        assert!(root().join(name).is_dir(), "the code map names {name}");
+    }
+    for row in &rows {
+        assert!(row.len() == 2 && row[1].len() > 10, "{row:?} says too little");
     }
 }
 
-/// The pages of the manual, beside those that are generated.
+fn is_in(name: &str, top: &str) -> bool {
+    name == top || name.starts_with(&format!("{top}/"))
+}
+
+#[test]
+fn every_trap_names_its_file_and_links_its_reason() {
+    let traps = section("Where each trap is handled");
+    let rows = rows(&traps);
+    assert!(rows.len() > 30, "the table was not read");
+    for row in rows {
+        let is_linked = row.get(2).is_some_and(|reason| reason.contains("]("));
+        assert!(is_linked && !quoted(row[1]).is_empty(), "{row:?}");
+    }
+}
+
+/// Pages of the manual that are not generated.
 const MANUAL: [&str; 5] = [
     "docs/backup.md",
     "docs/configuration.md",
@@ -105,7 +141,7 @@ const MANUAL: [&str; 5] = [
 
 #[test]
 fn every_path_that_a_document_names_is_there() {
-    for name in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md"]
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "CHANGELOG.md"]
         .into_iter()
         .chain(MANUAL)
         .map(str::to_owned)
@@ -126,24 +162,29 @@ fn every_path_that_a_document_names_is_there() {
     }
 }
 
-/// The part of an address behind `#` by which a page is opened at this heading.
+/// Returns the part of an address behind `#` that opens a page at this heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 #[test]
-fn every_link_of_the_manual_leads_somewhere() {
-    for name in ["README.md"].into_iter().chain(MANUAL) {
-        let body = text(name);
+fn every_link_leads_somewhere() {
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"]
+        .into_iter()
+        .chain(MANUAL)
+        .map(str::to_owned)
+        .chain(decisions())
+    {
+        let body = text(&name);
         for link in body.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.starts_with("https://") {
                 continue;
             }
             let (path, section) = link.split_once('#').unwrap_or((link, ""));
             let page = match path {
-                "" => root().join(name),
-                path => root().join(name).parent().unwrap().join(path),
+                "" => root().join(&name),
+                path => root().join(&name).parent().unwrap().join(path),
             };
             let leads = if section.is_empty() {
                 page.exists()
