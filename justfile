@@ -1,4 +1,4 @@
-# What is done often here; `just` alone lists it.
+# Recipes for common tasks; `just` lists them.
 
 default:
     @just --list
@@ -9,15 +9,15 @@ check:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --lib -- -D warnings
 
-# All tests, or those whose names hold a word: just test pay
+# All tests, or those whose names contain a word: just test pay
 test *words:
     cargo test --workspace {{words}}
 
-# All that must hold before a change is taken
+# Everything that must pass before a change is merged
 ci:
     bash .ci/run
 
-# All that is too long for every change, on the shipped binary: for a release, and for larger changes
+# Long checks on the release binary, before a release or after a larger change
 nightly:
     cargo build --release
     ROUNDS=200 NUTPURSE_BINARY="$PWD/target/release/nutpurse" tests/peers/run
@@ -26,22 +26,22 @@ nightly:
     NUTPURSE_RUNS=400 cargo test --test it counters:: -- --nocapture
     cargo run --example faults -- --binary target/release/nutpurse
 
-# Against wallets, mints and clients written by others
+# The wallet against wallets, mints and clients of other projects
 peers:
     cargo build --bin nutpurse --example sandbox
     tests/peers/run
 
-# The figures the shipped wallet promises, measured on this machine
+# Measure the figures that the documentation promises, on this machine
 figures:
     cargo build --release
     cargo run --example figures
 
-# How many faults the shipped wallet survives, all rows; the last line goes into the README: just faults --seed 7
+# Run all rows of the fault score on the release binary and write the score into the README: just faults --seed 7
 faults *options:
     cargo build --release
     cargo run --example faults -- --readme --binary target/release/nutpurse {{options}}
 
-# Every fuzz target for so many seconds; what they find lies in target/fuzz/artifacts
+# Run each fuzz target for some seconds; findings are in target/fuzz/artifacts
 fuzz seconds="60":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -54,24 +54,24 @@ fuzz seconds="60":
         -print_final_stats=1 -artifact_prefix="target/fuzz/artifacts/$target/" "target/fuzz/corpus/$target" "fuzz/corpus/$target"
     done
 
-# More random runs against the laws than the tests make: just laws 100
+# More random runs of the conservation laws than the tests make: just laws 100
 laws runs:
     NUTPURSE_RUNS={{runs}} cargo test --test it laws:: -- --nocapture
 
-# The store at 100, 10,000 and 100,000 proofs
+# Benchmark the store with 100, 10,000 and 100,000 proofs
 bench:
     cargo bench --bench store
 
-# Write the pages made from the code anew
+# Regenerate the pages that are made from the code
 docs:
     UPDATE_DOCS=1 cargo test --test it docs
     cargo run --example faults -- --list > docs/fault-rows.md
 
-# Draw a run of the sandbox anew, as the README shows it
+# Record the sandbox again for the README
 recording:
     cargo xtask recording
 
-# Take the tools' schemas as they are now
+# Accept the tools' current schemas as snapshots
 snaps:
     INSTA_UPDATE=always cargo test --test it tools
 
