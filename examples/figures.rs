@@ -7,7 +7,6 @@
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -20,11 +19,10 @@ use nutpurse::testing::config::{Environment, Home};
 use nutpurse::testing::store::Change;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testbed::harness::{self, Outcome};
 use testbed::{Lightning, MintOptions, TestMint};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const STARTS: usize = 20;
 const BALANCES: usize = 200;
@@ -89,7 +87,7 @@ impl Session {
         }
     }
 
-    async fn initialize(&mut self) -> Outcome<()> {
+    async fn initialize(&mut self) -> Outcome {
         let client = json!({"name": "figures", "version": "1"});
         self.ask(
             "initialize",
@@ -112,7 +110,7 @@ impl Session {
     }
 
     /// Closes its input and waits for its end.
-    async fn end(self) -> Outcome<()> {
+    async fn end(self) -> Outcome {
         let Self { mut child, input, .. } = self;
         drop(input);
         child.wait().await?;
@@ -254,7 +252,7 @@ async fn payments(
 
 /// Puts proofs like those that are there into the store. They are worth nothing, and nobody is
 /// asked.
-async fn fill(home: &Path, count: usize) -> Outcome<()> {
+async fn fill(home: &Path, count: usize) -> Outcome {
     let home = Home::resolve(Some(home), &Environment::default())?;
     let store = open_store(&home).await?;
     let known = store.proofs_in(Some(vec![State::Unspent])).await?;
@@ -265,28 +263,6 @@ async fn fill(home: &Path, count: usize) -> Outcome<()> {
         ProofInfo::new(proof, like.mint_url.clone(), State::Unspent, like.unit.clone())
     });
     Ok(store.commit(vec![Change::Proofs { add: copies.collect::<Result<_, _>>()? }]).await?)
-}
-
-fn write_home(home: &Path, mint: &str) -> Outcome<()> {
-    let files = [
-        ("mints.toml", format!("[[mint]]\nurl = \"{mint}\"\ntest = true\n")),
-        (
-            "config.toml",
-            format!(
-                "[limits]\nper_payment_sats = 100_000\nper_day_sats = 1_000_000\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n\
-                 [network]\nallow = [\"{mint}\"]\n"
-            ),
-        ),
-    ];
-    for (name, text) in files {
-        std::fs::write(home.join(name), text)?;
-        #[cfg(unix)]
-        std::fs::set_permissions(
-            home.join(name),
-            std::os::unix::fs::PermissionsExt::from_mode(0o600),
-        )?;
-    }
-    Ok(())
 }
 
 /// Prints figures and remembers whether every bound held.
@@ -312,7 +288,7 @@ impl Sheet {
 }
 
 #[tokio::main]
-async fn main() -> Outcome<()> {
+async fn main() -> Outcome {
     let given = std::env::args_os().nth(1).map(PathBuf::from);
     let binary = given
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/nutpurse"));
@@ -337,8 +313,7 @@ async fn main() -> Outcome<()> {
 
     let lightning = Lightning::new();
     let mint = TestMint::start(&lightning, MintOptions::default()).await?;
-    let home = TempDir::new()?;
-    write_home(home.path(), &mint.url())?;
+    let home = harness::Home::at([mint.url()])?;
     let mut session = Session::start(&binary, home.path(), Way::Shared)?;
     session.initialize().await?;
     let deposit = session.call("deposit", json!({"amount_sats": 1_000})).await?;

@@ -6,42 +6,22 @@ use std::time::Duration;
 
 use nutpurse::testing::model::lnurl::encode;
 use serde_json::{Value, json};
-use testbed::{Answer, Currency, InvoiceLie, LnurlServer, Terms};
+use testbed::harness::input::TEST_NETWORKS;
+use testbed::harness::{Client, Outcome, Settings, payees};
+use testbed::must;
+use testbed::{Answer, InvoiceLie, LnurlServer, Terms};
 
-use crate::Outcome;
-use crate::home::WIDE;
-use crate::stage::{Stage, must};
-use crate::table::How::Runs;
-use crate::table::Severity::{S1, S2};
-use crate::table::{Row, proven};
+use crate::stage::Stage;
+use crate::table::How::{self, Runs};
+use crate::table::proven;
 use crate::trial::Run;
 use crate::wallet::Wallet;
 
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
-        "F-101",
-        S1,
-        "LNURL callback returns other amount (±1 msat, ×1000, amountless)",
-        Runs(|run| proven(f101(run))),
-    ),
-    Row::new(
-        "F-102",
-        S1,
-        "callback on other domain / http / private IP / redirect / port 22",
-        Runs(|run| proven(f102(run))),
-    ),
-    Row::new(
-        "F-103",
-        S2,
-        "min>max, negative, 2⁶⁴, tag=withdrawRequest, description_hash mismatch",
-        Runs(|run| proven(f103(run))),
-    ),
-    Row::new(
-        "F-104",
-        S1,
-        "user@host resolving to loopback, onion, IP literal",
-        Runs(|run| proven(f104(run))),
-    ),
+pub(crate) const WORK: &[(&str, How)] = &[
+    ("F-101", Runs(|run| proven(f101(run)))),
+    ("F-102", Runs(|run| proven(f102(run)))),
+    ("F-103", Runs(|run| proven(f103(run)))),
+    ("F-104", Runs(|run| proven(f104(run)))),
 ];
 
 /// What a stage has at first, in sats.
@@ -71,11 +51,8 @@ impl Street {
 
     /// What the owner of a wallet has listed.
     fn allow(&self, wallet: &Wallet) -> Outcome {
-        wallet.home.write_config(
-            &[self.stage.url(), self.server.url(), self.listed.url()],
-            WIDE,
-            "",
-        )
+        let allowed = [self.stage.url(), self.server.url(), self.listed.url()];
+        wallet.home.configure(&Settings::at(allowed))
     }
 
     fn pay(&self, sats: u64) -> Value {
@@ -117,11 +94,7 @@ impl Street {
         let pay = json!({"to": self.server.address("alice"), "amount_sats": 21, "idempotency_key": "at last"});
         for _ in 0..2 {
             let paid = self.stage.wire.ok("pay", pay.clone()).await?;
-            must!(
-                paid.text("state") == "settled" && paid.sats("amount_sats") == 21,
-                "{}",
-                paid.value
-            );
+            must!(paid.text("state") == "settled" && paid.sats("amount_sats") == 21, "{paid}");
         }
         self.paid += 21;
         self.nothing_more("paid in the end").await?;
@@ -129,71 +102,38 @@ impl Street {
     }
 }
 
-/// The invoice is for another amount: never paid.
+/// The invoice is for another amount, or is none: never paid.
 async fn f101(run: Run) -> Outcome<usize> {
     let mut street = Street::new(&run).await?;
-    let lies = [
-        InvoiceLie::Off(1),
-        InvoiceLie::Off(-1),
-        InvoiceLie::Off(1_000),
-        InvoiceLie::Times(1_000),
-        InvoiceLie::Times(0),
-        InvoiceLie::Amountless,
-    ];
-    for lie in lies {
-        street.refuses(Terms { invoice: lie, ..Terms::default() }, &["recipient_refuses"]).await?;
+    for (terms, code) in payees::invoices() {
+        street.refuses(terms, &[code]).await?;
     }
     let fired = street.server.asked_for_invoices();
     street.is_paid().await?;
     Ok(fired)
 }
 
-/// The invoice is to be had elsewhere: nobody there is asked.
+/// The callback leads elsewhere: nobody there is asked.
 async fn f102(run: Run) -> Outcome<usize> {
     let mut street = Street::new(&run).await?;
-    let port = street.server.url().rsplit(':').next().unwrap_or_default().to_owned();
-    let callbacks = [
-        format!("{}/callback/alice", street.hidden.url()),
-        format!("{}/callback/alice", street.listed.url()),
-        format!("{}/v1/info", street.stage.url()),
-        "https://elsewhere.example/callback".to_owned(),
-        "http://elsewhere.example/callback".to_owned(),
-        "http://10.0.0.1/callback".to_owned(),
-        "http://169.254.169.254/latest/meta-data".to_owned(),
-        "https://[::1]/callback".to_owned(),
-        "https://127.0.0.1:22/callback".to_owned(),
-        "http://127.0.0.1:22/callback".to_owned(),
-        format!("http://localhost:{port}/callback/alice"),
-        format!("http://user@127.0.0.1:{port}/callback/alice"),
-        format!("ftp://127.0.0.1:{port}/callback/alice"),
-        "file:///etc/passwd".to_owned(),
-        "//127.0.0.1/callback".to_owned(),
-    ];
-    let mut fired = 0;
-    for callback in callbacks {
-        street
-            .refuses(
-                Terms { first: json!({"callback": callback}), ..Terms::default() },
-                &["recipient_refuses"],
-            )
-            .await?;
-        fired += 1;
-    }
-    must!(street.server.asked_for_invoices() == 0, "the server itself was asked for an invoice");
+    let elsewhere = [street.hidden.url(), street.listed.url(), street.stage.url()];
+    let mut terms: Vec<Terms> = payees::callbacks(&street.server.url(), &elsewhere)
+        .into_iter()
+        .map(|callback| payees::first(json!({"callback": callback})))
+        .collect();
     for to in [street.hidden.url(), street.listed.url(), street.server.url_of("bob")] {
-        street
-            .refuses(
-                Terms { at_first: Answer::Redirect(to.clone()), ..Terms::default() },
-                &["recipient_refuses"],
-            )
-            .await?;
-        street
-            .refuses(
-                Terms { at_callback: Answer::Redirect(to), ..Terms::default() },
-                &["recipient_refuses"],
-            )
-            .await?;
-        fired += 2;
+        terms.push(payees::at_first(Answer::Redirect(to.clone())));
+        terms.push(payees::at_callback(Answer::Redirect(to)));
+    }
+    let fired = terms.len();
+    for terms in terms {
+        let is_asked = matches!(terms.at_callback, Answer::Redirect(_));
+        let before = street.server.asked_for_invoices();
+        street.refuses(terms, &["recipient_refuses"]).await?;
+        must!(
+            is_asked || street.server.asked_for_invoices() == before,
+            "the server itself was asked for an invoice"
+        );
     }
     street.is_paid().await?;
     Ok(fired)
@@ -203,51 +143,22 @@ async fn f102(run: Run) -> Outcome<usize> {
 /// for is paid with a warning.
 async fn f103(run: Run) -> Outcome<usize> {
     let mut street = Street::new(&run).await?;
-    let beyond: Value = serde_json::from_str("18446744073709551616")?;
-    let firsts = [
-        (json!({"minSendable": 20_000, "maxSendable": 10_000}), "recipient_refuses"),
-        (json!({"minSendable": -1}), "recipient_refuses"),
-        (json!({"maxSendable": -1}), "recipient_refuses"),
-        (json!({"minSendable": 0.5}), "recipient_refuses"),
-        (json!({"maxSendable": beyond}), "recipient_refuses"),
-        (json!({"maxSendable": 9_999}), "amount_out_of_range"),
-        (json!({"tag": "withdrawRequest"}), "payee_unsupported"),
-        (json!({"tag": "login"}), "payee_unsupported"),
-        (json!({"status": "ERROR", "reason": "pay me elsewhere"}), "recipient_refuses"),
-        (json!({"payerData": {"email": {"mandatory": true}}}), "recipient_refuses"),
-        (
-            json!({"metadata": "[[\"text/plain\",\"a\"],[\"text/plain\",\"b\"]]"}),
-            "recipient_refuses",
-        ),
-        (json!({"metadata": "no list"}), "recipient_refuses"),
-    ];
-    let mut fired = 0;
-    for (first, code) in firsts {
-        street.refuses(Terms { first, ..Terms::default() }, &[code]).await?;
-        fired += 1;
-    }
-    let long = || Answer::Bytes(1 << 20);
-    let slow = || Answer::After(Duration::from_secs(30));
-    for (terms, code) in [
-        (Terms { at_first: long(), ..Terms::default() }, "recipient_refuses"),
-        (Terms { at_callback: long(), ..Terms::default() }, "recipient_refuses"),
-        (Terms { at_callback: slow(), ..Terms::default() }, "server_unreachable"),
-        (Terms { at_first: Answer::Status(404), ..Terms::default() }, "recipient_unknown"),
-        (Terms { invoice: InvoiceLie::Expires(20), ..Terms::default() }, "invoice_expired"),
-    ] {
+    let mut rows = payees::first_answers();
+    let slow = Answer::After(Duration::from_secs(30));
+    rows.push((payees::at_callback(slow), "server_unreachable"));
+    let mut fired = rows.len();
+    for (terms, code) in rows {
         street.refuses(terms, &[code]).await?;
-        fired += 1;
     }
     street.is_paid().await?;
     fired += of_a_test_network(&street).await?;
     fired += twice_the_same(&street).await?;
-    for (sats, wrong) in [(31, InvoiceLie::Hash([7; 32])), (32, InvoiceLie::NoHash)] {
-        street.server.set(Terms { invoice: wrong, ..Terms::default() });
+    for (sats, wrong) in [31, 32].into_iter().zip(payees::UNEXPLAINED) {
+        street.server.set(payees::lie(wrong));
         let paid = street.stage.wire.ok("pay", street.pay(sats)).await?;
         must!(
             paid.text("state") == "settled" && paid.text("warning").contains("what it is for"),
-            "{}",
-            paid.value
+            "{paid}"
         );
         fired += 1;
     }
@@ -260,18 +171,18 @@ async fn of_a_test_network(street: &Street) -> Outcome<usize> {
     let real: Arc<Wallet> = street.stage.real_wallet()?;
     street.allow(&real)?;
     real.fund(100).await?;
-    for network in [Currency::BitcoinTestnet, Currency::Regtest, Currency::Signet] {
+    for network in TEST_NETWORKS {
         street.server.set(Terms { network, ..Terms::default() });
         real.refuses("pay", street.pay(10), &["wrong_network"]).await?;
     }
     street.nothing_more("of a test network").await?;
-    Ok(3)
+    Ok(TEST_NETWORKS.len())
 }
 
 /// An invoice that was given and paid before.
 async fn twice_the_same(street: &Street) -> Outcome<usize> {
     street.server.promise("alice", 13)?;
-    street.server.set(Terms { invoice: InvoiceLie::Same, ..Terms::default() });
+    street.server.set(payees::lie(InvoiceLie::Same));
     let paid = street.stage.wire.ok("pay", street.pay(13)).await?;
     let again = json!({"to": street.server.address("alice"), "amount_sats": 13, "repeat_of": paid.text("payment_id")});
     street.stage.wire.refuses("pay", again, &["recipient_refuses"]).await?;
@@ -287,22 +198,8 @@ async fn twice_the_same(street: &Street) -> Outcome<usize> {
 async fn f104(run: Run) -> Outcome<usize> {
     let mut street = Street::new(&run).await?;
     let port = street.hidden.url().rsplit(':').next().unwrap_or_default().to_owned();
-    let onion = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwx.onion";
-    let mut places: Vec<String> =
-        ["127.0.0.1", "127.1", "0x7f.0.0.1", "2130706433", "localhost", "a.localhost", "0.0.0.0"]
-            .map(|host| format!("alice@{host}:{port}"))
-            .to_vec();
-    places.extend(
-        ["10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "1.1.1.1", onion]
-            .map(|host| format!("alice@{host}")),
-    );
-    for url in [
-        format!("http://127.0.0.1:{port}/.well-known/lnurlp/alice"),
-        format!("https://127.0.0.1:{port}/.well-known/lnurlp/alice"),
-        format!("https://[::ffff:127.0.0.1]:{port}/.well-known/lnurlp/alice"),
-        "http://example.com/pay".to_owned(),
-        "https://example.com:22/pay".to_owned(),
-    ] {
+    let mut places = payees::private_addresses(&port);
+    for url in payees::private_urls(&port) {
         places.push(format!("lnurlp:{url}"));
         places.push(encode(&url).ok_or("too long")?);
     }
@@ -313,7 +210,7 @@ async fn f104(run: Run) -> Outcome<usize> {
             let told =
                 street.stage.wire.told(tool, json!({"to": place, "amount_sats": 10})).await?;
             let code = if tool == "pay" { told.code() } else { told.text("code") };
-            must!(code == "address_refused", "{tool} {place}: {}", told.value);
+            must!(code == "address_refused", "{tool} {place}: {told}");
         }
         fired += 1;
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::Outcome;
+use testbed::harness::Outcome;
 
 pub(crate) const USAGE: &str = "cargo run --example faults [-- OPTIONS]
   --seed S         where all chance comes from (default: a new one, printed)

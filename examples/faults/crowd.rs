@@ -7,76 +7,29 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
+use testbed::harness::{Client, Limits, Outcome, fail};
+use testbed::must;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
-use crate::home::Limits;
 use crate::scene::Scene;
-use crate::table::How::{Alone, AtEnd, Runs};
-use crate::table::Severity::{S1, S2, S3};
-use crate::table::{Proof, Row};
+use crate::table::How::{self, Alone, AtEnd, Runs};
+use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::Verb;
-use crate::{Outcome, clients, fail, holds, late};
+use crate::{clients, late};
 
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
-        "F-050",
-        S1,
-        "50 payments at once, 50 invoices",
-        Runs(|run| Box::pin(many_invoices(run))),
-    ),
-    Row::new(
-        "F-051",
-        S1,
-        "50 payments at once, one invoice, with and without a key",
-        Runs(|run| Box::pin(one_invoice(run))),
-    )
-    .at_any_mint(),
-    Row::new("F-052", S1, "a soak of all verbs, 20 workers", Runs(|run| Box::pin(soak(run)))),
-    Row::new(
-        "F-059",
-        S2,
-        "stopped in the middle of a payment, and going on later",
-        Runs(|run| Box::pin(clients::stopped(run))),
-    ),
-    Row::new(
-        "F-107",
-        S2,
-        "an invoice held for an hour",
-        Runs(|run| Box::pin(late::an_hour_and_restarts(run))),
-    ),
-    Row::new(
-        "F-111",
-        S1,
-        "the clock a day ahead, a day back, a year ahead once, restarts at the window's edge",
-        Runs(|run| Box::pin(clock_jumps(run))),
-    ),
-    Row::new(
-        "F-123",
-        S2,
-        "lines of 16 MiB, deep, broken, out of turn, 100,000 notices",
-        Runs(|run| Box::pin(clients::lines(run))),
-    ),
-    Row::new(
-        "F-126",
-        S3,
-        "a client that stops reading",
-        Runs(|run| Box::pin(clients::stops_reading(run))),
-    ),
-    Row::new(
-        "F-139",
-        S2,
-        "every line on standard output of this whole run",
-        AtEnd(|run| Box::pin(every_line(run))),
-    )
-    .at_any_mint(),
-    Row::new(
-        "F-140",
-        S2,
-        "started with the mint down, and a name that is none",
-        Alone(|run| Box::pin(clients::no_mint(run))),
-    ),
+pub(crate) const WORK: &[(&str, How)] = &[
+    ("F-050", Runs(|run| Box::pin(many_invoices(run)))),
+    ("F-051", Runs(|run| Box::pin(one_invoice(run)))),
+    ("F-052", Runs(|run| Box::pin(soak(run)))),
+    ("F-059", Runs(|run| Box::pin(clients::stopped(run)))),
+    ("F-107", Runs(|run| Box::pin(late::an_hour_and_restarts(run)))),
+    ("F-111", Runs(|run| Box::pin(clock_jumps(run)))),
+    ("F-123", Runs(|run| Box::pin(clients::lines(run)))),
+    ("F-126", Runs(|run| Box::pin(clients::stops_reading(run)))),
+    ("F-139", AtEnd(|run| Box::pin(every_line(run)))),
+    ("F-140", Alone(|run| Box::pin(clients::no_mint(run)))),
 ];
 
 async fn one_invoice(run: Run) -> Outcome<Proof> {
@@ -95,15 +48,12 @@ async fn one_invoice(run: Run) -> Outcome<Proof> {
         };
         let answers = join_all((0..50).map(call)).await.into_iter().collect::<Outcome<Vec<_>>>()?;
         let ended = wallet.ended_by_hash(&hash).await?;
-        holds(ended.text("state") == "settled", format!("not paid: {}", ended.value))?;
+        must!(ended.text("state") == "settled", "not paid: {ended}");
         for answer in &answers {
             let same = !answer.is_error && answer.text("payment_id") == ended.text("payment_id");
-            holds(
-                same,
-                format!("an answer that is not that of the one payment: {}", answer.value),
-            )?;
+            must!(same, "an answer that is not that of the one payment: {answer}");
         }
-        holds(scene.times_paid(&hash)? == 1, "not paid exactly once")?;
+        must!(scene.times_paid(&hash)? == 1, "not paid exactly once");
         calls += answers.len();
     }
     scene.conserved().await?;
@@ -112,10 +62,12 @@ async fn one_invoice(run: Run) -> Outcome<Proof> {
 
 async fn every_line(run: Run) -> Outcome<Proof> {
     let (lines, wrong) = run.watch.lines();
-    holds(
+    must!(
         wrong.is_empty(),
-        format!("{} lines are no messages, the first: {:?}", wrong.len(), wrong.first()),
-    )?;
+        "{} lines are no messages, the first: {:?}",
+        wrong.len(),
+        wrong.first()
+    );
     Ok(Proof::of(lines)
         .saying(format!("{lines} lines, slowest call {:.1} s", run.watch.slowest().as_secs_f64())))
 }
@@ -134,10 +86,7 @@ async fn many_invoices(run: Run) -> Outcome<Proof> {
             // A clean no: what moved is no, and the mint's books agree.
             let is_clean = answer.text("money_moved") == "no"
                 && matches!(answer.text("error"), "insufficient_funds" | "too_many_requests");
-            holds(
-                is_clean && scene.times_paid(hash)? == 0,
-                format!("not clean: {}", answer.value),
-            )?;
+            must!(is_clean && scene.times_paid(hash)? == 0, "not clean: {answer}");
         } else {
             scene.agrees(&wallet.ended_by_hash(hash).await?, hash)?;
             paid += 1;
@@ -183,10 +132,7 @@ async fn soak(run: Run) -> Outcome<Proof> {
             // Looked at before the mint's books: what comes in between only adds to what is owed.
             let shown = wallet.holds().await?.spendable + friend.holds().await?.spendable;
             let signed = scene.mint.testbed()?.auditor().by_state()?;
-            holds(
-                shown <= signed.signed,
-                format!("{shown} shown as spendable of {} signed", signed.signed),
-            )?;
+            must!(shown <= signed.signed, "{shown} shown as spendable of {} signed", signed.signed);
             looks += 1;
         }
         Ok(looks)
@@ -218,7 +164,7 @@ async fn clock_jumps(run: Run) -> Outcome<Proof> {
         Ok(told.word().to_owned())
     };
     let mut jumps = 0;
-    holds(pay(850).await? == "settled", "the first payment")?;
+    must!(pay(850).await? == "settled", "the first payment");
     for ahead in [0, -3600, 3600, -DAY, DAY - 120, -10 * 365 * DAY, DAY - 60] {
         for restarted in [false, true] {
             wallet.shim.set_clock(ahead)?;
@@ -226,19 +172,19 @@ async fn clock_jumps(run: Run) -> Outcome<Proof> {
                 wallet.restart_after(0).await?;
             }
             let word = pay(200).await?;
-            holds(word == "over_budget", format!("{ahead} s, restarted {restarted}: {word}"))?;
+            must!(word == "over_budget", "{ahead} s, restarted {restarted}: {word}");
             jumps += 1;
         }
     }
     wallet.shim.set_clock(DAY + 10)?;
     wallet.restart_after(0).await?;
     let word = pay(850).await?;
-    holds(word == "settled", format!("a day later: {word}"))?;
+    must!(word == "settled", "a day later: {word}");
     for ahead in [DAY + 20, 0, -DAY, DAY + 30, 2 * DAY - 60] {
         wallet.shim.set_clock(ahead)?;
         wallet.restart_after(0).await?;
         let word = pay(200).await?;
-        holds(word == "over_budget", format!("the second window, {ahead} s: {word}"))?;
+        must!(word == "over_budget", "the second window, {ahead} s: {word}");
         jumps += 1;
     }
     // A clock that is once a year ahead fills the limit for a day from when it is right again, and
@@ -255,11 +201,11 @@ async fn clock_jumps(run: Run) -> Outcome<Proof> {
         wallet.shim.set_clock(ahead)?;
         wallet.restart_after(0).await?;
         let word = pay_token(850, &format!("{ahead}")).await?;
-        holds(word == expected, format!("the third window, {ahead} s: {word}"))?;
+        must!(word == expected, "the third window, {ahead} s: {word}");
         jumps += 1;
     }
     let left: u64 = scene.mint.paid()?.iter().filter_map(|paid| paid.took_sats).sum();
-    holds(left <= 2_000, format!("{left} sats left in two windows of 1,000"))?;
+    must!(left <= 2_000, "{left} sats left in two windows of 1,000");
     scene.conserved().await?;
     Ok(Proof::of(jumps))
 }

@@ -21,52 +21,25 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use testbed::harness::{self, Client, Outcome, Settings, WIDE, holds};
+use testbed::must;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::home::WIDE;
 use crate::scene::Scene;
-use crate::table::How::{Alone, Runs};
-use crate::table::Row;
-use crate::table::Severity::{S1, S2};
+use crate::table::How::{self, Alone, Runs};
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 pub(crate) use ends::{ends_in_a_payment, stopped};
 pub(crate) use traces::{modes, what_others_read};
 
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
-        "F-053",
-        S1,
-        "2 to 10 copies started at once on one folder, each paying",
-        Alone(|run| Box::pin(copies::at_once(run))),
-    ),
-    Row::new(
-        "F-054",
-        S1,
-        "the daemon killed with 5 busy sessions, and the shim that started it",
-        Alone(|run| Box::pin(failover::killed(run))),
-    ),
-    Row::new(
-        "F-055",
-        S2,
-        "a stale socket and lock, a long path, a file, link or folder as socket",
-        Runs(|run| Box::pin(leftovers::left_behind(run))),
-    ),
-    Row::new(
-        "F-056",
-        S2,
-        "older and newer programs at both ends, other flags, other agents",
-        Runs(|run| Box::pin(versions::mixed(run))),
-    ),
-    Row::new(
-        "F-131",
-        S1,
-        "another user, a browser, nobody's token at the socket",
-        Runs(|run| Box::pin(doors::strangers(run))),
-    ),
+pub(crate) const WORK: &[(&str, How)] = &[
+    ("F-053", Alone(|run| Box::pin(copies::at_once(run)))),
+    ("F-054", Alone(|run| Box::pin(failover::killed(run)))),
+    ("F-055", Runs(|run| Box::pin(leftovers::left_behind(run)))),
+    ("F-056", Runs(|run| Box::pin(versions::mixed(run)))),
+    ("F-131", Runs(|run| Box::pin(doors::strangers(run)))),
 ];
 
 /// How soon a client is told that its daemon is gone, and served by the next.
@@ -87,7 +60,7 @@ impl Scene {
     /// The same with a folder so deep below the scene's, and empty.
     pub(crate) async fn shared_below(&self, path: &str) -> Outcome<Arc<Wallet>> {
         let wallet = self.wallet_below(path, &[self.proxy.url()], WIDE)?;
-        wallet.home.write_config(&[self.proxy.url()], WIDE, IDLE)?;
+        wallet.home.configure(&Settings::at([self.proxy.url()]).more(IDLE))?;
         wallet.share().await?;
         Ok(wallet)
     }
@@ -95,35 +68,13 @@ impl Scene {
 
 impl Wallet {
     /// The processes that have its store open.
-    pub(crate) fn holders(&self) -> Outcome<Vec<Pid>> {
-        let Ok(store) = fs::metadata(self.home.path().join("wallet.redb")) else {
-            return Ok(Vec::new());
-        };
-        let is_it = |file: fs::DirEntry| {
-            fs::metadata(file.path())
-                .is_ok_and(|file| file.ino() == store.ino() && file.dev() == store.dev())
-        };
-        let mut found = Vec::new();
-        for process in fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = process
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-                .and_then(Pid::from_raw)
-            else {
-                continue;
-            };
-            // Processes come and go meanwhile.
-            if fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten().any(is_it) {
-                found.push(pid);
-            }
-        }
-        Ok(found)
+    pub(crate) fn holders(&self) -> Vec<Pid> {
+        harness::holders(self.home.path())
     }
 
     /// The one process that keeps it.
     pub(crate) fn daemon(&self) -> Outcome<Pid> {
-        match self.holders()?.as_slice() {
+        match self.holders().as_slice() {
             [one] => Ok(*one),
             others => Err(format!("one process was to hold the store: {others:?}").into()),
         }
@@ -132,22 +83,18 @@ impl Wallet {
     /// Ends the process that keeps it, in order.
     pub(crate) async fn stop(&self) -> Outcome {
         let told = tokio::process::Command::from(self.stopping()).output().await?;
-        holds(
+        must!(
             told.status.success(),
-            format!("it is not stopped: {}", String::from_utf8_lossy(&told.stderr)),
-        )?;
-        holds(!self.daemon_log().contains("panicked"), "a daemon panicked")?;
-        holds(self.holders()?.is_empty(), "it was stopped, and holds the store")
+            "it is not stopped: {}",
+            String::from_utf8_lossy(&told.stderr)
+        );
+        must!(!self.daemon_log().contains("panicked"), "a daemon panicked");
+        holds(self.holders().is_empty(), "it was stopped, and holds the store")
     }
 
     fn stopping(&self) -> Command {
-        let mut command = Command::new(self.command("owner").as_std().get_program());
-        command
-            .env_clear()
-            .env("NUTPURSE_KEYRING", "off")
-            .arg("--home")
-            .arg(self.home.path())
-            .arg("stop");
+        let mut command = harness::program(&self.run.binary, self.home.path());
+        command.arg("stop");
         command
     }
 
@@ -160,7 +107,7 @@ impl Wallet {
     pub(crate) async fn serves(&self, patience: Duration) -> Outcome {
         let since = Instant::now();
         while self.told("get_balance", json!({})).await?.is_error {
-            holds(since.elapsed() < patience, format!("it does not serve within {patience:?}"))?;
+            must!(since.elapsed() < patience, "it does not serve within {patience:?}");
             sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -168,9 +115,7 @@ impl Wallet {
 
     /// What its daemons have logged.
     pub(crate) fn daemon_log(&self) -> String {
-        let logs =
-            ["daemon.log.2", "daemon.log.1", "daemon.log"].map(|name| self.home.path().join(name));
-        logs.iter().filter_map(|log| fs::read_to_string(log).ok()).collect()
+        ["daemon.log.2", "daemon.log.1", "daemon.log"].map(|name| self.home.read(name)).concat()
     }
 
     /// Says this at its socket, by hand, and gives all that is said to it until the other side ends
@@ -184,7 +129,7 @@ impl Wallet {
             BufReader::new(stream).take(1 << 20).read_until(b'\n', &mut told).await.map(drop);
         let is_cut =
             listening.is_err_and(|error| error.kind() != std::io::ErrorKind::ConnectionReset);
-        holds(!is_cut, "the socket fails")?;
+        must!(!is_cut, "the socket fails");
         Ok(String::from_utf8(told)?)
     }
 
@@ -195,8 +140,7 @@ impl Wallet {
 
     /// The token that its daemon's note holds.
     pub(crate) fn token(&self) -> Outcome<String> {
-        let note: Value =
-            serde_json::from_str(&fs::read_to_string(self.home.path().join("daemon.lock"))?)?;
+        let note: Value = serde_json::from_str(&self.home.read("daemon.lock"))?;
         Ok(note.get("token").and_then(Value::as_str).ok_or("no token in the note")?.to_owned())
     }
 
@@ -220,7 +164,7 @@ async fn until(
 ) -> Outcome {
     let since = Instant::now();
     while !is_so()? {
-        holds(since.elapsed() < patience, format!("not within {patience:?}: {what}"))?;
+        must!(since.elapsed() < patience, "not within {patience:?}: {what}");
         sleep(Duration::from_millis(50)).await;
     }
     Ok(())

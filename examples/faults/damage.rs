@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use rand::Rng;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 
 use crate::files::find_store;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// A page of the store.
 const PAGE: usize = 4096;
@@ -54,14 +55,11 @@ pub(crate) async fn damaged(run: Run) -> Outcome<Proof> {
             told.as_ref().map_err(String::as_str),
             Err("wallet_damaged" | "storage_failed")
         );
-        holds(is_all || is_clear, format!("{what}: {told:?}, of {}", before.spendable))?;
-        holds(
-            is_all || is_kept(wallet.home.path(), &wreck)?,
-            format!("{what}: the damaged file is gone"),
-        )?;
+        must!(is_all || is_clear, "{what}: {told:?}, of {}", before.spendable);
+        must!(is_all || is_kept(wallet.home.path(), &wreck)?, "{what}: the damaged file is gone");
         refused += usize::from(is_clear);
         let log = fs::read_to_string(wallet.log_path())?;
-        holds(!log.contains("panicked"), format!("{what}: {}", wallet.last_words()))?;
+        must!(!log.contains("panicked"), "{what}: {}", wallet.last_words());
         put_back(wallet.home.path(), &kept)?;
     }
     scene.conserved().await?;
@@ -90,7 +88,7 @@ pub(crate) async fn deleted(run: Run) -> Outcome<Proof> {
             told.as_ref().map_err(String::as_str),
             Err("wallet_damaged" | "storage_failed")
         );
-        holds(is_clear || told == Ok(700), format!("copies gone {all}: {told:?}"))?;
+        must!(is_clear || told == Ok(700), "copies gone {all}: {told:?}");
         put_back(wallet.home.path(), &kept)?;
     }
     scene.conserved().await?;
@@ -116,16 +114,13 @@ pub(crate) async fn rolled_back(run: Run) -> Outcome<Proof> {
     fs::write(&store, yesterday)?;
     wallet.pass(86_400)?;
     let told = wallet.told("pay", json!({"to": scene.invoice(600)?.0})).await?;
-    holds(
-        !told.is_error || told.text("money_moved") == "no",
-        format!("paid from yesterday's file: {}", told.value),
-    )?;
+    must!(!told.is_error || told.text("money_moved") == "no", "paid from yesterday's file: {told}");
     let now = scene.conserved().await?;
     // After an older file the day's limit starts full.
     wallet.pass(86_400 + 3_600)?;
     for sats in [10, 20] {
         let told = wallet.ok("pay", json!({"to": scene.invoice(sats)?.0})).await?;
-        holds(told.text("state") == "settled", format!("after it: {}", told.value))?;
+        must!(told.text("state") == "settled", "after it: {told}");
     }
     scene.conserved().await?;
     Ok(Proof::of(1).saying(format!("{} sats before, {} after", today.all(), now.all())))

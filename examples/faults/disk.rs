@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use testbed::harness::{Outcome, holds};
 use testbed::{Act as Fault, Calls, EIO, ENOSPC};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -12,7 +13,6 @@ use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::Verb;
-use crate::{Outcome, holds};
 
 /// How long a client waits for a verb whose disk fails.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -108,7 +108,7 @@ async fn at_every_call_of(
                 && !told.is_error
                 && told.text("state") == "settled"
                 && !told.text("token").starts_with("cashu");
-            holds(!lied, format!("a token without text: {}", told.value)).map_err(what)?;
+            holds(!lied, format!("a token without text: {told}")).map_err(what)?;
         }
         scene.lightning.settle(&act.mark);
         scene.lifted().await.map_err(what)?;

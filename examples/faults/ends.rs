@@ -3,14 +3,16 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 use testbed::{Behaviour, Moment, Rule};
 use tokio::time::{Duration, sleep};
 
+use crate::daemon;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::Verb;
-use crate::{Outcome, daemon, holds};
 
 /// F-010.
 pub(crate) async fn restarts_without_a_mint(run: Run) -> Outcome<Proof> {
@@ -26,19 +28,16 @@ pub(crate) async fn restarts_without_a_mint(run: Run) -> Outcome<Proof> {
     scene.proxy.clear();
     wallet.restart().await?;
     let before = wallet.holds().await?;
-    holds(
-        before.pending >= 40 && before.all() == scene.owed()?,
-        format!("after the kill: {before:?}"),
-    )?;
+    must!(before.pending >= 40 && before.all() == scene.owed()?, "after the kill: {before:?}");
     for _ in 0..20 {
         wallet.restart_after(1).await?;
         let now = wallet.holds().await?;
-        holds(now == before, format!("{before:?} became {now:?} while the mint was down"))?;
+        must!(now == before, "{before:?} became {now:?} while the mint was down");
         let (other, _) = scene.invoice(7)?;
         let told = wallet.told("pay", json!({"to": other})).await?;
-        holds(told.word() == "mint_unreachable", format!("paid without a mint: {}", told.value))?;
+        must!(told.word() == "mint_unreachable", "paid without a mint: {told}");
     }
-    let tried = scene.proxy.exchanges().iter().filter(|exchange| exchange.status.is_none()).count();
+    let tried = scene.proxy.count(|exchange| exchange.status.is_none());
     scene.mint.testbed()?.resume().await?;
     scene.lightning.settle(&act.mark);
     scene.lifted().await?;
@@ -47,7 +46,7 @@ pub(crate) async fn restarts_without_a_mint(run: Run) -> Outcome<Proof> {
     for verb in [Verb::Send, Verb::Pay] {
         let act = verb.ready(&scene, &wallet, None, 13).await?;
         let told = act.act(&scene, &wallet).await?.ok_or("it ended")?;
-        holds(!told.is_error, format!("after all: {}", told.value))?;
+        must!(!told.is_error, "after all: {told}");
     }
     scene.conserved().await?;
     Ok(Proof::of(tried))
@@ -71,9 +70,7 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
             let (invoice, hash) = scene.invoice(33)?;
             let session = wallet.session().await?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
-            let (_, _answer) = session
-                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
-                .await?;
+            let (_, _answer) = session.begin_call("pay", json!({"to": invoice})).await?;
             scene.proxy.reached(rule).await;
             let since = tokio::time::Instant::now();
             match end {
@@ -94,10 +91,7 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
             fired += scene.proxy.fired(rule);
             scene.lifted().await?;
             let known = wallet.told("get_payment", json!({"payment_hash": hash})).await?;
-            holds(
-                known.word() != "not_found",
-                format!("{end:?}, {moment:?}: the payment is not known"),
-            )?;
+            must!(known.word() != "not_found", "{end:?}, {moment:?}: the payment is not known");
             scene
                 .agrees(&wallet.ended_by_hash(&hash).await?, &hash)
                 .map_err(|error| format!("{end:?}, {moment:?}: {error}"))?;
@@ -106,7 +100,7 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
     }
     let shared =
         daemon::ends_in_a_payment(&run).await.map_err(|error| format!("shared: {error}"))?;
-    holds(shared.fired > 0, "shared: the fault did not fire")?;
+    must!(shared.fired > 0, "shared: the fault did not fire");
     Ok(Proof::of(fired + shared.fired).saying(format!(
         "alone: at most {:.1} s; {}",
         longest.as_secs_f64(),
@@ -135,9 +129,7 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
     let hash = first.payment_hash().to_string();
     let session = wallet.session().await?;
     let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldAfter));
-    let (id, _answer) = session
-        .begin("tools/call", json!({"name": "pay", "arguments": {"to": first.to_string()}}))
-        .await?;
+    let (id, _answer) = session.begin_call("pay", json!({"to": first.to_string()})).await?;
     scene.proxy.reached(rule).await;
     session
         .send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id, "reason": "impatient"}}))
@@ -146,18 +138,16 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
     scene.proxy.release(rule);
     let ended = wallet.ended_by_hash(&hash).await?;
     scene.agrees(&ended, &hash)?;
-    holds(ended.text("state") == "settled", format!("cancelled, and cut: {}", ended.value))?;
+    must!(ended.text("state") == "settled", "cancelled, and cut: {ended}");
     let again =
         wallet.ok("pay", json!({"to": first.to_string(), "idempotency_key": "another"})).await?;
-    holds(again.is("replayed"), format!("paid again: {}", again.value))?;
+    must!(again.is("replayed"), "paid again: {again}");
 
     let second = shop.invoice(44, "given up")?;
     let hash = second.payment_hash().to_string();
     scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
     // The first call is not waited for: its client has given up.
-    let (given_up, first) = session
-        .begin("tools/call", json!({"name": "pay", "arguments": {"to": second.to_string()}}))
-        .await?;
+    let (given_up, first) = session.begin_call("pay", json!({"to": second.to_string()})).await?;
     scene.lightning.attempted(&hash).await;
     // A long run waits until the wallet says so; in a short one its client cancels.
     let repeat = json!({"name": "pay", "arguments": {"to": second.to_string(), "idempotency_key": "a new key"}});
@@ -173,20 +163,17 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
         let repeated = session.request("tools/call", repeat).await?.ok_or("it ended")?;
         for answer in [repeated, tokio::time::timeout(Duration::from_secs(46), first).await??] {
             let state = answer.pointer("/result/structuredContent/state").cloned();
-            holds(
-                state == Some(json!("pending")),
-                format!("the payee holds it, and it is said: {answer}"),
-            )?;
+            must!(state == Some(json!("pending")), "the payee holds it, and it is said: {answer}");
         }
     }
     let other = shop.invoice(44, "a new invoice")?;
-    wallet.refused("pay", json!({"to": other.to_string()}), "possible_duplicate").await?;
+    wallet.refuses("pay", json!({"to": other.to_string()}), &["possible_duplicate"]).await?;
     scene.lightning.settle(&hash);
     scene.agrees(&wallet.ended_by_hash(&hash).await?, &hash)?;
-    wallet.refused("pay", json!({"to": other.to_string()}), "possible_duplicate").await?;
-    holds(shop.received() == 77, format!("the shop got {}", shop.received()))?;
+    wallet.refuses("pay", json!({"to": other.to_string()}), &["possible_duplicate"]).await?;
+    must!(shop.received() == 77, "the shop got {}", shop.received());
     let fired = scene.proxy.fired(rule);
-    holds(fired > 0, "the call was not held")?;
+    must!(fired > 0, "the call was not held");
     scene.conserved().await?;
     Ok(fired + 1)
 }
@@ -238,24 +225,24 @@ pub(crate) async fn shapes(run: Run) -> Outcome<Proof> {
             fresh.told(tool, arguments.clone()).await?;
             wallet.told(tool, arguments).await?;
         }
-        holds(
+        must!(
             wallet
                 .ok("get_balance", json!({}))
                 .await?
                 .value
                 .get("spendable_sats")
                 .is_some_and(Value::is_u64),
-            "no balance",
-        )?;
+            "no balance"
+        );
         fired += rules.iter().map(|rule| scene.proxy.fired(*rule)).sum::<usize>();
         scene.proxy.clear();
         let log = std::fs::read_to_string(wallet.log_path())?;
-        holds(!log.contains("panicked"), format!("a panic at {shape}: {}", wallet.last_words()))?;
+        must!(!log.contains("panicked"), "a panic at {shape}: {}", wallet.last_words());
         scene.conserved().await.map_err(|error| format!("{shape}: {error}"))?;
         fresh.kill().await?;
         let act = Verb::Receive.ready(&scene, &wallet, Some(&friend), 5).await?;
         let told = act.act(&scene, &wallet).await?.ok_or("it ended")?;
-        holds(!told.is_error, format!("after {shape}: {}", told.value))?;
+        must!(!told.is_error, "after {shape}: {told}");
     }
     scene.conserved().await?;
     Ok(Proof::of(fired))

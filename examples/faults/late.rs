@@ -1,14 +1,16 @@
 //! Melts whose outcome nobody knows for long: delivered late, or pending for an hour.
 
 use serde_json::json;
+use testbed::harness::{Client, Outcome, holds};
+use testbed::must;
 use testbed::{Behaviour, Moment, Rule};
 use tokio::time::{Duration, sleep};
 
+use crate::relays;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds, relays};
 
 /// When a melt that was held back reaches the mint, by the wallet's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,7 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldThenDeliver));
     let left = left_24h(&wallet).await?;
     let session = wallet.session().await?;
-    let (_, _answer) =
-        session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+    let (_, _answer) = session.begin_call("pay", json!({"to": invoice})).await?;
     scene.proxy.reached(rule).await;
     is_held(&wallet, &hash, left).await?;
     scene.balanced().await?;
@@ -66,48 +67,39 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     sleep(Duration::from_secs(3)).await;
     let state = wallet.ok("get_payment", json!({"payment_hash": hash})).await?;
     if !may_cancel || matches!(when, When::Seconds(10) | When::Restarted) {
-        holds(state.text("state") == "pending", format!("decided by nobody: {}", state.value))?;
+        must!(state.text("state") == "pending", "decided by nobody: {state}");
         is_held(&wallet, &hash, left).await?;
         let (other, _) = scene.invoice(60)?;
         let told = wallet.told("pay", json!({"to": other})).await?;
-        holds(
-            told.word() == "insufficient_funds",
-            format!("the coins were offered again: {}", told.value),
-        )?;
+        must!(told.word() == "insufficient_funds", "the coins were offered again: {told}");
     }
     let answers = scene.proxy.deliver().await?;
     let landed = answers.iter().any(|(status, _)| *status == 200);
-    holds(landed || may_cancel, format!("the mint refused it: {answers:?}"))?;
+    must!(landed || may_cancel, "the mint refused it: {answers:?}");
     let ended = wallet.ended_by_hash(&hash).await?;
     scene.agrees(&ended, &hash)?;
-    holds(
-        (ended.text("state") == "settled") == landed,
-        format!("landed {landed}, told {}", ended.value),
-    )?;
+    must!((ended.text("state") == "settled") == landed, "landed {landed}, told {ended}");
     let fired = scene.proxy.fired(rule);
     scene.conserved().await?;
     let spent = left - left_24h(&wallet).await?;
     let took = scene.mint.paid()?.first().and_then(|paid| paid.took_sats).unwrap_or(0);
     // A day may have passed by the wallet's clock, or a swap have cost a fee.
-    holds(
+    must!(
         when == When::QuoteExpired || (took..took + 3).contains(&spent),
-        format!("the day's limit lost {spent}, the mint took {took}"),
-    )?;
+        "the day's limit lost {spent}, the mint took {took}"
+    );
     Ok(fired)
 }
 
 /// The payment's coins and its room in the limit are held.
 async fn is_held(wallet: &Wallet, hash: &str, left: u64) -> Outcome {
     let held = wallet.holds().await?;
-    holds(held.pending >= 60, format!("not held back: {held:?}"))?;
+    must!(held.pending >= 60, "not held back: {held:?}");
     let now = left_24h(wallet).await?;
     // A day later by its clock the room of yesterday is free again.
-    holds(
-        now + 60 <= left || wallet.shim.clock()? > 80_000,
-        format!("the limit left {left} and now {now}"),
-    )?;
+    must!(now + 60 <= left || wallet.shim.clock()? > 80_000, "the limit left {left} and now {now}");
     let shown = wallet.ok("get_payment", json!({"payment_hash": hash})).await?;
-    holds(shown.text("state") == "pending", format!("not pending: {}", shown.value))
+    holds(shown.text("state") == "pending", format!("not pending: {shown}"))
 }
 
 async fn left_24h(wallet: &Wallet) -> Outcome<u64> {
@@ -128,7 +120,7 @@ pub(crate) async fn an_hour(run: Run) -> Outcome<Proof> {
 pub(crate) async fn an_hour_and_restarts(run: Run) -> Outcome<Proof> {
     let held = held(&run, &[true]).await?;
     let zaps = relays::held_zap(&run).await.map_err(|error| format!("a zap: {error}"))?;
-    holds(zaps > 0, "no zap was held")?;
+    must!(zaps > 0, "no zap was held");
     Ok(Proof::of(held.fired + zaps).saying(format!("{zaps} zaps")))
 }
 
@@ -142,19 +134,14 @@ async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
             scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
             let left = left_24h(&wallet).await?;
             let session = wallet.session().await?;
-            let (_, _answer) = session
-                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
-                .await?;
+            let (_, _answer) = session.begin_call("pay", json!({"to": invoice})).await?;
             scene.lightning.attempted(&hash).await;
             for _ in 0..4 {
                 wallet.pass(900)?;
                 is_held(&wallet, &hash, left).await?;
                 let (other, _) = scene.invoice(7)?;
                 let told = wallet.ok("pay", json!({"to": other})).await?;
-                holds(
-                    told.text("state") == "settled",
-                    format!("other coins are not usable: {}", told.value),
-                )?;
+                must!(told.text("state") == "settled", "other coins are not usable: {told}");
             }
             if *restarted {
                 wallet.restart_after(0).await?;
@@ -168,10 +155,7 @@ async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
                 scene.lightning.fail(&hash)
             }
             let ended = wallet.ended_by_hash(&hash).await?;
-            holds(
-                (ended.text("state") == "settled") == is_taken,
-                format!("taken {is_taken}, told {}", ended.value),
-            )?;
+            must!((ended.text("state") == "settled") == is_taken, "taken {is_taken}, told {ended}");
             scene.agrees(&ended, &hash)?;
             scene.conserved().await?;
         }

@@ -4,70 +4,17 @@
 use std::collections::HashSet;
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use testbed::harness::secrets::runs;
+use testbed::harness::{Answer, Client, Holdings, Outcome, books, fail, holds};
+use testbed::must;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::scene::Scene;
-use crate::session::Answer;
 use crate::wallet::Wallet;
-use crate::{Outcome, fail, holds};
 
 /// How long what is open may take to end, after the fault is lifted.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// What wallets say they hold at the scene's mint, in sats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Holdings {
-    pub(crate) spendable: u64,
-    pub(crate) pending: u64,
-    pub(crate) unclaimed: u64,
-}
-
-impl Holdings {
-    pub(crate) fn all(&self) -> u64 {
-        self.spendable + self.pending + self.unclaimed
-    }
-}
-
-impl Wallet {
-    /// What it says it holds.
-    pub(crate) async fn holds(&self) -> Outcome<Holdings> {
-        let balance = self.ok("get_balance", json!({})).await?;
-        let sats = |field| balance.sats(field);
-        Ok(Holdings {
-            spendable: sats("spendable_sats"),
-            pending: sats("pending_sats"),
-            unclaimed: sats("unclaimed_sats"),
-        })
-    }
-
-    /// Has it look whether its unclaimed tokens and nutzaps were claimed.
-    pub(crate) async fn look_at_tokens(&self) -> Outcome {
-        self.look_at("token_sent").await?;
-        self.look_at("zap").await
-    }
-
-    async fn look_at(&self, kind: &str) -> Outcome {
-        let mut cursor = Value::Null;
-        loop {
-            let mut ask = json!({"kind": kind, "since": "all", "limit": 100});
-            if let (Some(ask), false) = (ask.as_object_mut(), cursor.is_null()) {
-                ask.insert("cursor".to_owned(), cursor);
-            }
-            let page = self.ok("list_history", ask).await?;
-            for entry in page.value.get("entries").and_then(Value::as_array).into_iter().flatten() {
-                let is_open = entry.get("claimed").and_then(Value::as_bool) != Some(true);
-                if is_open && let Some(id) = entry.get("payment_id").or_else(|| entry.get("id")) {
-                    self.ok("get_payment", json!({"payment_id": id})).await?;
-                }
-            }
-            match page.value.get("next_cursor") {
-                Some(next) if !next.is_null() => cursor = next.clone(),
-                _ => return Ok(()),
-            }
-        }
-    }
-}
 
 impl Scene {
     /// Lifts all faults, restarts all wallets a minute later, waits until nothing is open, and
@@ -137,24 +84,19 @@ impl Scene {
     /// way.
     pub(crate) async fn balanced(&self) -> Outcome<Holdings> {
         let (sum, owed) = self.books().await?;
-        holds(
-            sum.all() == owed,
-            format!("the law: {sum:?} is {}, the mint owes {owed}", sum.all()),
-        )?;
+        must!(sum.all() == owed, "the law: {sum:?} is {}, the mint owes {owed}", sum.all());
         self.paid_once()?;
         Ok(sum)
     }
 
     /// What all wallets hold, and what the mint owes.
     pub(crate) async fn books(&self) -> Outcome<(Holdings, u64)> {
-        let mut sum = Holdings::default();
-        for wallet in self.wallets() {
+        let wallets = self.wallets();
+        for wallet in &wallets {
             wallet.look_at_tokens().await?;
-            let one = wallet.holds().await?;
-            sum.spendable += one.spendable;
-            sum.pending += one.pending;
-            sum.unclaimed += one.unclaimed;
         }
+        let wallets: Vec<&Wallet> = wallets.iter().map(|wallet| &**wallet).collect();
+        let sum = books(&wallets).await?;
         Ok((sum, self.owed()?))
     }
 
@@ -192,12 +134,9 @@ impl Scene {
     pub(crate) fn nothing_told_by(&self, wallet: &Wallet) -> Outcome {
         let proofs = self.proofs_seen();
         let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.daemon_log();
-        holds(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log")?;
-        for run in mnemonic_runs(
-            &fs::read_to_string(wallet.home.path().join("keys.toml")).unwrap_or_default(),
-        ) {
-            holds(!log.contains(&run), "words of the mnemonic stand in the log")?;
-        }
+        must!(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log");
+        let words = wallet.home.mnemonic().map(|words| runs(&words)).unwrap_or_default();
+        must!(!words.iter().any(|run| log.contains(run)), "words of the mnemonic stand in the log");
         let told = log
             .split(|letter: char| !letter.is_ascii_hexdigit())
             .find(|word| word.len() >= 64 && proofs.contains(*word));
@@ -216,11 +155,4 @@ impl Scene {
             .filter_map(|value| Some(value?.as_str()?.to_owned()))
             .collect()
     }
-}
-
-/// Every three words that follow one another in a mnemonic of twelve or more.
-fn mnemonic_runs(keys: &str) -> Vec<String> {
-    let quoted = keys.split('"').map(|text| text.split_whitespace().collect::<Vec<_>>());
-    let words = quoted.filter(|words| words.len() >= 12).max_by_key(Vec::len).unwrap_or_default();
-    words.windows(3).map(|three| three.join(" ")).collect()
 }

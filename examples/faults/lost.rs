@@ -1,18 +1,16 @@
 //! The machine is lost: a fresh folder and the twelve words.
 
-use std::fs;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use testbed::harness::{Client, Limits, Outcome};
+use testbed::must;
 use testbed::{Behaviour, InvoiceSpec};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Duration, Instant};
 
-use crate::Outcome;
-use crate::home::Limits;
 use crate::scene::Scene;
-use crate::stage::must;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
@@ -36,7 +34,7 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
         lost.fund(300).await?;
         gap(&scene, &lost, run.pick(20, 5)).await?;
         let paid = lost.ok("pay", json!({"to": scene.invoice(40)?.0})).await?;
-        must!(paid.text("state") == "settled", "{}", paid.value);
+        must!(paid.text("state") == "settled", "{paid}");
         lost.fund(100).await?;
     }
     lost.ok("send_token", json!({"amount_sats": 33})).await?;
@@ -47,7 +45,7 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
     must!(held.unclaimed == 33 && held.pending == 0, "before: {held:?}");
     lost.close().await?;
     scene.forget(&lost);
-    let words = words_of(&lost)?;
+    let words = lost.home.mnemonic()?;
 
     let fresh = scene.wallet_at(&[scene.proxy.url()], wide)?;
     let (before, since) = (scene.proxy.exchanges().len(), Instant::now());
@@ -68,7 +66,7 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
     fresh.pass(86_500)?;
     fresh.restart().await?;
     let paid = fresh.ok("pay", json!({"to": scene.invoice(20)?.0})).await?;
-    must!(paid.text("state") == "settled", "{}", paid.value);
+    must!(paid.text("state") == "settled", "{paid}");
     scene.conserved().await?;
     let note = format!(
         "{found} signatures among {asked} counters, {gaps} in gaps, {} sats, {:.1} s",
@@ -76,16 +74,6 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
         took.as_secs_f64()
     );
     Ok(Proof::of(1).saying(note))
-}
-
-/// The words of a wallet.
-pub(crate) fn words_of(wallet: &Wallet) -> Outcome<String> {
-    let keys = fs::read_to_string(wallet.home.path().join("keys.toml"))?;
-    Ok(keys
-        .split('"')
-        .find(|text| text.split(' ').count() == 12)
-        .ok_or("no twelve words")?
-        .to_owned())
 }
 
 fn many(body: &Value, field: &str) -> usize {
@@ -111,11 +99,7 @@ async fn gap(scene: &Scene, wallet: &Wallet, times: usize) -> Outcome {
             .invoice_with(&InvoiceSpec::sats(50, "fails"))?;
         scene.lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Fail);
         let told = wallet.told("pay", json!({"to": invoice.to_string()})).await?;
-        must!(
-            told.is_error || told.text("state") != "settled",
-            "a payment that fails: {}",
-            told.value
-        );
+        must!(told.is_error || told.text("state") != "settled", "a payment that fails: {told}");
         wallet.ended_by_hash(&invoice.payment_hash().to_string()).await?;
     }
     Ok(())

@@ -5,12 +5,12 @@
 //! kills it. One line a row; then the score. A row passes only if what it asks holds, the law
 //! holds, and its fault fired. Rows that cannot run yet are listed as not run, never as passed.
 //!
-//! * `table.rs`: what a row is; all rows, from one file per group (`death.rs`, `transport.rs`,
-//!   ...).
+//! * `rows.rs`: all rows. `table.rs`: what a row is. One file per group (`death.rs`,
+//!   `transport.rs`, ...) has the functions that run them.
 //! * `scene.rs`: what a row plays on: a fresh mint behind a proxy, and wallets. `wallet.rs`,
-//!   `session.rs`, `mint.rs`: these.
+//!   `mint.rs`: these. Folder, session and answers are those of [`testbed::harness`].
 //! * `verb.rs`: the verbs that move money, as acts that a fault falls into.
-//! * `law.rs`: what holds after every row. `watch.rs`: what is watched over all of the run.
+//! * `law.rs`: what holds after every row.
 //! * `trial.rs`: runs the rows. `report.rs`: prints, and writes the last line into the README.
 //!
 //! Everything random comes from the seed, which is printed first. `--help` tells the arguments.
@@ -27,7 +27,6 @@ mod death;
 mod disk;
 mod ends;
 mod files;
-mod home;
 mod input;
 mod late;
 mod later;
@@ -40,9 +39,9 @@ mod policy;
 mod random;
 mod relays;
 mod report;
+mod rows;
 mod scene;
 mod secrets;
-mod session;
 mod slow;
 mod socket;
 mod stage;
@@ -53,23 +52,10 @@ mod transport;
 mod trial;
 mod verb;
 mod wallet;
-mod watch;
 
-use std::error::Error;
 use std::process::ExitCode;
 
-/// Whatever went wrong, as one text.
-type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
-
-/// Ends a row with this reason.
-fn fail<T>(why: impl Into<String>) -> Outcome<T> {
-    Err(why.into().into())
-}
-
-/// Ends a row where this does not hold.
-fn holds(is_so: bool, what: impl std::fmt::Display) -> Outcome {
-    if is_so { Ok(()) } else { fail(what.to_string()) }
-}
+use testbed::harness::Outcome;
 
 fn main() -> ExitCode {
     match run() {

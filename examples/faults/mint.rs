@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use testbed::harness::{Outcome, fail};
 use testbed::{Lightning, MintOptions, Nutshell, TestMint};
 
 use crate::arguments::MintKind;
-use crate::{Outcome, fail};
 
 /// A payment that the mint made.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+use testbed::harness::{Outcome, holds};
+use testbed::must;
 use testbed::{Moment, Rule};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
@@ -16,7 +18,6 @@ use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::{Act, Verb};
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// Scenes that are killed beside one another.
 const SCENES: usize = 3;
@@ -39,7 +40,7 @@ pub(crate) async fn at_random(run: Run) -> Outcome<Proof> {
         cut += fired;
         wrong.extend(errors);
     }
-    holds(wrong.is_empty(), format!("{} of {kills} kills: {}", wrong.len(), wrong.join("; ")))?;
+    must!(wrong.is_empty(), "{} of {kills} kills: {}", wrong.len(), wrong.join("; "));
     Ok(Proof::of(cut).saying(format!("{kills} kills, {cut} of them in the middle of a verb")))
 }
 
@@ -161,10 +162,7 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
         }
     }
     let (doubles, triples) = run.pick((100, 20), (6, 6));
-    holds(
-        double >= doubles && triple >= triples,
-        format!("only {double} double and {triple} triple kills"),
-    )?;
+    must!(double >= doubles && triple >= triples, "only {double} double and {triple} triple kills");
     Ok(Proof::of(double + triple).saying(format!("{double} double and {triple} triple kills")))
 }
 
@@ -197,7 +195,7 @@ async fn recover_until_killed(
         }
     }
     scene.proxy.clear();
-    holds(!gone || killed(), "it ended, and nobody had killed it")?;
+    must!(!gone || killed(), "it ended, and nobody had killed it");
     // The kill may still be on its way. It must not reach the next run instead of this one.
     while killed() && since.elapsed() < Duration::from_secs(20) && wallet.is_alive().await? {
         sleep(Duration::from_millis(5)).await;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use testbed::harness::Outcome;
 
-use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::nightly;
 use crate::table::{How, Proof, Row, Severity};

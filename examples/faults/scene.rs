@@ -16,16 +16,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
+use testbed::harness::{Client, Home, Limits, Outcome, Settings, WIDE};
 use testbed::{InvoiceSpec, Lightning, MintOptions, Proxy, TestMint};
 
-use crate::Outcome;
-use crate::home::{Home, Limits, WIDE};
 use crate::mint::Mint;
 use crate::trial::Run;
 use crate::wallet::Wallet;
 
 /// Quotes and invoices outlive the jumps of the wallets' clocks, in seconds.
 pub(crate) const LONG: u64 = 30 * 86_400;
+
+/// A mint whose deposits pay themselves and whose quotes last a month.
+pub(crate) fn lasting() -> MintOptions {
+    MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() }
+}
 
 #[derive(Debug)]
 pub(crate) struct Scene {
@@ -45,11 +49,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// A mint whose deposits pay themselves and whose quotes last a month.
     pub(crate) async fn set(run: &Run) -> Outcome<Self> {
-        Self::with(
-            run,
-            MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() },
-        )
-        .await
+        Self::with(run, lasting()).await
     }
 
     /// The same with other options, which only the testbed's mint has.
@@ -105,7 +105,7 @@ impl Scene {
         let parent = self.folder.path().join(path);
         create_dir_all(&parent)?;
         let path = |what: &str| parent.join(format!("{what}-{number}"));
-        let home = Home::make(path("home"), mints, limits)?;
+        let home = Home::make(path("home"), &Settings::at(mints).limits(limits))?;
         let wallet = Arc::new(Wallet::new(&self.run, home, path("log"))?);
         wallets.push(Arc::clone(&wallet));
         Ok(wallet)
@@ -121,11 +121,7 @@ impl Scene {
 
     /// One more mint on the same Lightning, without a proxy; the law counts it too.
     pub(crate) async fn another_mint(&self) -> Outcome<String> {
-        let options = MintOptions {
-            mint_quote_ttl: LONG,
-            melt_quote_ttl: LONG,
-            ..MintOptions::named("another")
-        };
+        let options = MintOptions { name: "another".to_owned(), ..lasting() };
         let mint = TestMint::start(&self.lightning, options).await?;
         let url = mint.url();
         self.others.lock().unwrap_or_else(PoisonError::into_inner).push(mint);

@@ -5,19 +5,20 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use rustix::process::Pid;
 use serde_json::json;
+use testbed::harness::{Client, Outcome, WIDE, holds};
+use testbed::must;
 use testbed::{Moment, Rule};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
-use crate::home::WIDE;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::transport::{ENDPOINTS, Endpoint};
 use crate::trial::Run;
 use crate::verb::Verb;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// F-021.
 pub(crate) async fn hangs(run: Run) -> Outcome<Proof> {
@@ -61,9 +62,7 @@ async fn one_silence(
     let wallet = scene.wallet_at(&[scene.proxy.url(), another.clone()], WIDE)?;
     for mint in [scene.proxy.url(), another.clone()] {
         let asked = wallet.ok("deposit", json!({"amount_sats": 2_000, "mint": mint})).await?;
-        wallet
-            .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
-            .await?;
+        wallet.deposit_within(&asked, 45).await?;
     }
     let friend = scene.funded(1_000).await?;
     let act = verb.ready(&scene, &wallet, Some(&friend), 30).await?;
@@ -88,11 +87,11 @@ async fn others_go_on(scene: &Scene, wallet: &Wallet, another: &str) -> Outcome 
     for mint in [another.to_owned(), scene.proxy.url()] {
         let since = Instant::now();
         wallet.ok("get_balance", json!({})).await?;
-        holds(since.elapsed() < prompt, format!("the balance took {:?}", since.elapsed()))?;
+        must!(since.elapsed() < prompt, "the balance took {:?}", since.elapsed());
         let (invoice, _) = scene.invoice(11)?;
         let told = wallet.ok("pay", json!({"to": invoice, "mint": mint})).await?;
         let is_prompt = told.text("state") == "settled" && told.took < Duration::from_secs(20);
-        holds(is_prompt, format!("a payment at {mint} took {:?}: {}", told.took, told.value))?;
+        must!(is_prompt, "a payment at {mint} took {:?}: {told}", told.took);
     }
     Ok(())
 }
@@ -180,8 +179,8 @@ fn bomb() -> Outcome<Vec<u8>> {
 }
 
 /// The most memory this process ever held, in KiB.
-pub(crate) fn peak(process: i32) -> Outcome<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+pub(crate) fn peak(process: Pid) -> Outcome<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero()))?;
     let line =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak of memory")?;
     Ok(line.split_whitespace().next().ok_or("no number")?.parse()?)

@@ -2,12 +2,13 @@
 //! long and decides nothing.
 
 use serde_json::json;
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 use testbed::{Moment, Rule};
 
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
-use crate::{Outcome, holds};
 
 /// F-029, as far as a hint can fail without speaking the protocol of hints.
 pub(crate) async fn hints(run: Run) -> Outcome<Proof> {
@@ -28,7 +29,7 @@ pub(crate) async fn hints(run: Run) -> Outcome<Proof> {
         let wallet = scene.funded(300).await.map_err(|error| format!("{what}: {error}"))?;
         let (invoice, hash) = scene.invoice(50)?;
         let paid = wallet.ok("pay", json!({"to": invoice})).await?;
-        holds(paid.text("state") == "settled", format!("{what}: {}", paid.value))?;
+        must!(paid.text("state") == "settled", "{what}: {paid}");
         scene.agrees(&paid, &hash)?;
         fired += scene.proxy.fired(rule);
         scene.conserved().await?;

@@ -4,33 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
+use testbed::harness::{Answer, Client, Limits, Outcome, Settings, WIDE};
+use testbed::must;
 use testbed::{Liar, MintOptions, TestMint};
 use tokio::time::{Instant, timeout};
 
-use crate::Outcome;
-use crate::home::{Limits, WIDE};
 use crate::scene::{LONG, Scene};
-use crate::session::Answer;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-
-/// Ends a row with this text where the condition does not hold.
-macro_rules! must {
-    ($holds:expr, $($why:tt)+) => {
-        if !$holds {
-            return Err(format!($($why)+).into());
-        }
-    };
-}
-pub(crate) use must;
-
-/// A key that nobody here has: a token locked to it is always made by a swap.
-pub(crate) const SOMEBODY: &str =
-    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
-
-/// When an invoice was made that has long run out, in Unix seconds.
-pub(crate) const LONG_AGO: u64 = 1_600_000_000;
 
 /// How long a row waits for a payment to come right once its fault is over.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -104,9 +86,7 @@ impl Stage {
     /// A wallet at the same mint that takes its money for real.
     pub(crate) fn real_wallet(&self) -> Outcome<Arc<Wallet>> {
         let wallet = self.scene.wallet()?;
-        wallet
-            .home
-            .write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = false\n", self.url()))?;
+        wallet.home.set(&Settings::default().mint(self.url(), false))?;
         Ok(wallet)
     }
 
@@ -135,12 +115,11 @@ impl Stage {
     pub(crate) async fn becomes(&self, id: &str, state: &str) -> Outcome<Answer> {
         let since = Instant::now();
         loop {
-            let told =
-                self.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 3})).await?;
+            let told = self.wire.payment_within(id, 3).await?;
             if told.text("state") == state {
                 return Ok(told);
             }
-            must!(since.elapsed() < PATIENCE, "{id} was to be {state}: {}", told.value);
+            must!(since.elapsed() < PATIENCE, "{id} was to be {state}: {told}");
         }
     }
 
@@ -149,55 +128,14 @@ impl Stage {
         self.scene.settled().await.map(|_| ())
     }
 
-    /// No fiction: what is shown spendable the mint takes, all but what a fee may need.
+    /// What is shown spendable the mint accepts, all but what a fee may need.
     pub(crate) async fn all_is_good(&self) -> Outcome {
-        let give = self.wire.holds().await?.spendable.saturating_sub(10);
-        if give == 0 {
-            return Ok(());
-        }
-        let friend = self.friend(0).await?;
-        let token =
-            self.wire.ok("send_token", json!({"amount_sats": give, "memo": "everything"})).await?;
-        let taken = friend.ok("receive_token", json!({"token": token.text("token")})).await?;
-        must!(
-            taken.text("state") == "received",
-            "what was spendable is not taken: {}",
-            taken.value
-        );
+        self.wire.all_is_good(&*self.friend(0).await?).await?;
         self.conserved().await
     }
 }
 
 impl Wallet {
-    /// Calls a tool that must refuse, with one of these codes, and with nothing moved.
-    pub(crate) async fn refuses(
-        &self,
-        tool: &str,
-        arguments: Value,
-        codes: &[&str],
-    ) -> Outcome<Answer> {
-        let told = self.told(tool, arguments.clone()).await?;
-        must!(
-            codes.contains(&told.code()),
-            "{tool} {arguments} was to be refused with {codes:?}, and answered {}",
-            told.value
-        );
-        must!(told.text("money_moved") == "no", "{tool} {arguments}: money moved: {}", told.value);
-        Ok(told)
-    }
-
-    /// Waits until a deposit is received.
-    pub(crate) async fn receives(&self, deposit: &Answer) -> Outcome {
-        let told = self
-            .ok(
-                "get_deposit",
-                json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 40}),
-            )
-            .await?;
-        must!(told.text("state") == "received", "the deposit was to be received: {}", told.value);
-        Ok(())
-    }
-
     /// Calls a tool with arguments as they are written. `None`: no answer to this call, as where it
     /// is not JSON.
     pub(crate) async fn call_text(
@@ -214,28 +152,6 @@ impl Wallet {
             )
             .await;
         let Ok(Ok(message)) = timeout(patience, answer).await else { return Ok(None) };
-        let took = since.elapsed();
-        if let Some(error) = message.get("error") {
-            return Ok(Some(Answer {
-                value: json!({"error": "protocol", "message": error}),
-                is_error: true,
-                took,
-            }));
-        }
-        let result = message.get("result").ok_or("neither a result nor an error")?;
-        let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-        let text = || result.pointer("/content/0/text").and_then(Value::as_str).unwrap_or_default();
-        let value = result
-            .get("structuredContent")
-            .cloned()
-            .map_or_else(|| serde_json::from_str(text()), Ok)?;
-        Ok(Some(Answer { value, is_error, took }))
-    }
-}
-
-impl Answer {
-    /// The code of a refusal; empty where it is none.
-    pub(crate) fn code(&self) -> &str {
-        if self.is_error { self.text("error") } else { "" }
+        Answer::read(&message, since.elapsed()).map(Some)
     }
 }

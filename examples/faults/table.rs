@@ -1,16 +1,18 @@
 //! What a row of the score is, and the list of all of them.
 //!
-//! A row is an `async fn(Run) -> Outcome<Proof>` in the file of its group, and one entry in that
-//! file's `ROWS`. It returns what proves that its fault fired; an error fails it. [`Proof`] of
-//! nothing makes the row `not run`.
+//! A row is an entry of [`ROWS`], an `async fn(Run) -> Outcome<Proof>` in the file of its group, and
+//! an entry of that file's `WORK`. The function returns a proof that its fault fired; an error fails
+//! the row. A [`Proof`] of nothing makes it `not run`.
 
 use std::future::Future;
 use std::pin::Pin;
 
+use testbed::harness::Outcome;
+
+use crate::rows::{AT_ANY_MINT, LONG, ROWS};
 use crate::trial::Run;
 use crate::{
-    Outcome, address, crowd, daemon, death, input, later, liar, policy, relays, secrets, storage,
-    transport,
+    address, crowd, daemon, death, input, later, liar, policy, relays, secrets, storage, transport,
 };
 
 /// How bad it is when a row fails.
@@ -59,27 +61,6 @@ pub(crate) struct Row {
     pub(crate) is_long: bool,
 }
 
-impl Row {
-    pub(crate) const fn new(
-        id: &'static str,
-        severity: Severity,
-        title: &'static str,
-        how: How,
-    ) -> Self {
-        Self { id, severity, title, how, any_mint: false, is_long: false }
-    }
-
-    /// It also runs at mints of others.
-    pub(crate) const fn at_any_mint(self) -> Self {
-        Self { any_mint: true, ..self }
-    }
-
-    /// It takes too long for a short run.
-    pub(crate) const fn long(self) -> Self {
-        Self { is_long: true, ..self }
-    }
-}
-
 impl Proof {
     /// So many faults fired.
     pub(crate) fn of(fired: usize) -> Self {
@@ -99,21 +80,29 @@ pub(crate) fn proven(work: impl Future<Output = Outcome<usize>> + Send + 'static
 
 /// All rows, in the order of their ids.
 pub(crate) fn all() -> Vec<Row> {
-    let groups = [
-        death::ROWS,
-        transport::ROWS,
-        liar::ROWS,
-        crowd::ROWS,
-        daemon::ROWS,
-        storage::ROWS,
-        policy::ROWS,
-        input::ROWS,
-        address::ROWS,
-        secrets::ROWS,
-        relays::ROWS,
-        later::ROWS,
-    ];
-    let mut rows = groups.concat();
-    rows.sort_by_key(|row| row.id);
-    rows
+    let work = [
+        death::WORK,
+        transport::WORK,
+        liar::WORK,
+        crowd::WORK,
+        daemon::WORK,
+        storage::WORK,
+        policy::WORK,
+        input::WORK,
+        address::WORK,
+        secrets::WORK,
+        relays::WORK,
+        later::WORK,
+    ]
+    .concat();
+    let how = |id| work.iter().find(|(row, _)| *row == id).map(|(_, how)| *how);
+    let rows = ROWS.iter().map(|(id, severity, title)| Row {
+        id,
+        severity: *severity,
+        title,
+        how: how(*id).unwrap_or(How::NotYet("nothing runs it")),
+        any_mint: AT_ANY_MINT.contains(id),
+        is_long: LONG.contains(id),
+    });
+    rows.collect()
 }

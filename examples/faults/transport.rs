@@ -3,126 +3,42 @@
 
 use futures::future::join_all;
 use serde_json::json;
+use testbed::harness::{Client, Outcome, fail, holds};
+use testbed::must;
 use testbed::{MintOptions, Moment, Rule};
 
-use crate::scene::{LONG, Scene};
-use crate::table::How::{Alone, Runs};
-use crate::table::Severity::{S1, S2, S3};
-use crate::table::{Proof, Row};
+use crate::scene::{Scene, lasting};
+use crate::table::How::{self, Alone, Runs};
+use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::Verb;
 use crate::wallet::Wallet;
-use crate::{Outcome, fail, holds, late, slow, socket, tls};
+use crate::{late, slow, socket, tls};
 
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
-        "F-016",
-        S1,
-        "swap processed, answer dropped",
-        Runs(|run| Box::pin(swap_answer_dropped(run))),
-    )
-    .at_any_mint(),
-    Row::new(
-        "F-017",
-        S1,
-        "melt processed, answer dropped",
-        Runs(|run| Box::pin(melt_answer_dropped(run))),
-    )
-    .at_any_mint(),
-    Row::new(
-        "F-018",
-        S1,
-        "issue processed, answer dropped",
-        Runs(|run| Box::pin(issue_answer_dropped(run))),
-    )
-    .at_any_mint(),
-    Row::new(
-        "F-019",
-        S3,
-        "answer to a quote dropped",
-        Runs(|run| Box::pin(quote_answer_dropped(run))),
-    )
-    .at_any_mint(),
-    Row::new(
-        "F-020",
-        S2,
-        "connection reset before the mint gets the request",
-        Runs(|run| Box::pin(reset(run))),
-    )
-    .at_any_mint(),
-    Row::new(
-        "F-021",
-        S2,
-        "accepted and never answered, at each endpoint",
-        Runs(|run| Box::pin(slow::hangs(run))),
-    ),
-    Row::new("F-022", S2, "answered one byte a second", Runs(|run| Box::pin(slow::drips(run)))),
-    Row::new(
-        "F-023",
-        S2,
-        "500, 502, 503 with a page, at each endpoint",
-        Runs(|run| Box::pin(statuses(run))),
-    ),
-    Row::new("F-024", S3, "429 with Retry-After: 3600", Runs(|run| Box::pin(slow_down(run)))),
-    Row::new(
-        "F-025",
-        S2,
-        "cut JSON, wrong content type, random bytes, UTF-16",
-        Runs(|run| Box::pin(garbage(run))),
-    ),
-    Row::new(
-        "F-026",
-        S2,
-        "1 GiB answer, lying length, gzip bomb, deep JSON, a million keysets",
-        Alone(|run| Box::pin(slow::floods(run))),
-    ),
-    Row::new(
-        "F-027",
-        S1,
-        "melt delivered late: 10 s, 60 s, after the quote's expiry, after a restart",
-        Runs(|run| Box::pin(late::delivered_late(run))),
-    ),
-    Row::new(
-        "F-028",
-        S2,
-        "melt pending for an hour, then paid, or failed",
-        Runs(|run| Box::pin(late::an_hour(run))),
-    ),
-    Row::new(
-        "F-029",
-        S2,
-        "websocket: dropped, silent, repeating, wrong, flooding, lying",
-        Runs(|run| Box::pin(socket::hints(run))),
-    ),
-    Row::new(
-        "F-030",
-        S2,
-        "no such name, nobody there, certificates that are wrong",
-        Runs(|run| Box::pin(tls::strangers(run))),
-    ),
-    Row::new(
-        "F-031",
-        S1,
-        "partition in the middle of 10 operations, healed after 5 minutes",
-        Runs(|run| Box::pin(partition(run))),
-    ),
-    Row::new(
-        "F-032",
-        S1,
-        "an error's text of 1 MiB with instructions",
-        Runs(|run| Box::pin(long_words(run))),
-    ),
+pub(crate) const WORK: &[(&str, How)] = &[
+    ("F-016", Runs(|run| Box::pin(swap_answer_dropped(run)))),
+    ("F-017", Runs(|run| Box::pin(melt_answer_dropped(run)))),
+    ("F-018", Runs(|run| Box::pin(issue_answer_dropped(run)))),
+    ("F-019", Runs(|run| Box::pin(quote_answer_dropped(run)))),
+    ("F-020", Runs(|run| Box::pin(reset(run)))),
+    ("F-021", Runs(|run| Box::pin(slow::hangs(run)))),
+    ("F-022", Runs(|run| Box::pin(slow::drips(run)))),
+    ("F-023", Runs(|run| Box::pin(statuses(run)))),
+    ("F-024", Runs(|run| Box::pin(slow_down(run)))),
+    ("F-025", Runs(|run| Box::pin(garbage(run)))),
+    ("F-026", Alone(|run| Box::pin(slow::floods(run)))),
+    ("F-027", Runs(|run| Box::pin(late::delivered_late(run)))),
+    ("F-028", Runs(|run| Box::pin(late::an_hour(run)))),
+    ("F-029", Runs(|run| Box::pin(socket::hints(run)))),
+    ("F-030", Runs(|run| Box::pin(tls::strangers(run)))),
+    ("F-031", Runs(|run| Box::pin(partition(run)))),
+    ("F-032", Runs(|run| Box::pin(long_words(run)))),
 ];
 
 async fn melt_answer_dropped(run: Run) -> Outcome<Proof> {
     let mut fired = 0;
     for replay_seconds in [Some(60), None] {
-        let options = MintOptions {
-            replay_seconds,
-            mint_quote_ttl: LONG,
-            melt_quote_ttl: LONG,
-            ..MintOptions::default()
-        };
+        let options = MintOptions { replay_seconds, ..lasting() };
         let scene = Scene::with(&run, options).await?;
         let wallet = scene.funded(1_000).await?;
         for (sats, restarted) in [(50, false), (51, true), (52, false)] {
@@ -130,10 +46,7 @@ async fn melt_answer_dropped(run: Run) -> Outcome<Proof> {
             let rule =
                 scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint).every());
             let told = wallet.told("pay", json!({"to": invoice})).await?;
-            holds(
-                !told.is_error && told.text("state") != "failed",
-                format!("paid, and told: {}", told.value),
-            )?;
+            must!(!told.is_error && told.text("state") != "failed", "paid, and told: {told}");
             fired += scene.proxy.fired(rule);
             scene.proxy.clear();
             if restarted {
@@ -142,10 +55,10 @@ async fn melt_answer_dropped(run: Run) -> Outcome<Proof> {
             let ended = wallet.ended_by_hash(&hash).await?;
             scene.agrees(&ended, &hash)?;
             let again = wallet.ok("pay", json!({"to": invoice})).await?;
-            holds(
+            must!(
                 again.is("replayed") && again.text("state") == "settled",
-                format!("not a replay: {}", again.value),
-            )?;
+                "not a replay: {again}"
+            );
             let took = scene
                 .mint
                 .paid()?
@@ -153,10 +66,10 @@ async fn melt_answer_dropped(run: Run) -> Outcome<Proof> {
                 .find(|paid| paid.payment_hash == hash)
                 .ok_or("not paid")?
                 .took_sats;
-            holds(
+            must!(
                 took.is_none_or(|took| took == again.sats("total_sats")),
-                format!("said {}, the mint took {took:?}", again.value),
-            )?;
+                "said {again}, the mint took {took:?}"
+            );
         }
         scene.conserved().await?;
     }
@@ -183,12 +96,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 8] = [
 async fn at_endpoints(run: &Run, endpoints: &[Endpoint], faults: &[Fault]) -> Outcome<usize> {
     let mut fired = 0;
     for replay_seconds in [Some(60), None] {
-        let options = MintOptions {
-            replay_seconds,
-            mint_quote_ttl: LONG,
-            melt_quote_ttl: LONG,
-            ..MintOptions::default()
-        };
+        let options = MintOptions { replay_seconds, ..lasting() };
         let scene = Scene::with(run, options).await?;
         let (wallet, friend) = (scene.funded(20_000).await?, scene.funded(10_000).await?);
         for (verb, method, path) in endpoints {
@@ -309,9 +217,9 @@ async fn slow_down(run: Run) -> Outcome<Proof> {
         let told =
             tokio::time::timeout(std::time::Duration::from_secs(4), act.act(&scene, &wallet)).await;
         let asked = scene.proxy.fired(rule);
-        holds((1..=3).contains(&asked), format!("{verb:?}, {method} {path}: asked {asked} times"))?;
+        must!((1..=3).contains(&asked), "{verb:?}, {method} {path}: asked {asked} times");
         if let Ok(Ok(Some(told))) = told {
-            holds(!told.is_error || told.took.as_secs() < 4, format!("told: {}", told.value))?;
+            must!(!told.is_error || told.took.as_secs() < 4, "told: {told}");
         }
         fired += asked;
         scene.lifted().await?;
@@ -390,10 +298,10 @@ async fn long_words(run: Run) -> Outcome<Proof> {
         scene.settled().await?;
     }
     let log = std::fs::read_to_string(Wallet::log_path(&wallet))?;
-    holds(
+    must!(
         !log.contains('\u{1b}') && log.len() < 20_000_000,
-        "the log has a stranger's control codes, or all of his words",
-    )?;
+        "the log has a stranger's control codes, or all of his words"
+    );
     Ok(Proof::of(fired))
 }
 

@@ -10,16 +10,15 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use testbed::ShimLibrary;
+use testbed::harness::{Outcome, Watch};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::Outcome;
 use crate::arguments::{Arguments, MintKind};
 use crate::nightly;
 use crate::report::{Ended, NOT_ASKED_FOR, Report, Verdict};
 use crate::table::{self, How, Proof, Row, Work};
-use crate::watch::Watch;
 
 /// How many rows run beside one another.
 const BESIDE: usize = 3;

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, Outcome, holds};
+use testbed::must;
 use testbed::{Behaviour, Bolt11Invoice};
 use tokio::time::{Duration, sleep};
 
 use crate::scene::Scene;
-use crate::session::Answer;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// A public key: the generator of the curve, whose secret key is 1.
 const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
@@ -160,7 +160,7 @@ impl Act {
                 let ended = wallet.ended(again.text("receive_id")).await?;
                 holds(
                     ended.text("state") == "received",
-                    format!("a token was not received: {}", ended.value),
+                    format!("a token was not received: {ended}"),
                 )
             }
             Verb::Reclaim => {
@@ -171,7 +171,7 @@ impl Act {
                 }
                 holds(
                     ended.text("state") == "returned",
-                    format!("a token did not come back: {}", ended.value),
+                    format!("a token did not come back: {ended}"),
                 )
             }
         }
@@ -182,13 +182,8 @@ impl Act {
         if known.word() == "not_found" || known.text("state") == "unpaid" {
             return Ok(());
         }
-        let got = wallet
-            .ok("get_deposit", json!({"deposit_id": known.text("deposit_id"), "wait_seconds": 45}))
-            .await?;
-        holds(
-            got.text("state") == "received",
-            format!("a paid deposit was not received: {}", got.value),
-        )
+        let got = wallet.deposit_within(&known, 45).await?;
+        holds(got.text("state") == "received", format!("a paid deposit was not received: {got}"))
     }
 
     async fn judge_payment(&self, scene: &Scene, wallet: &Wallet) -> Outcome {
@@ -197,15 +192,12 @@ impl Act {
         scene.lightning.set_behaviour_of(&self.mark, Behaviour::Settle);
         let known = wallet.told("get_payment", json!({"payment_hash": self.mark})).await?;
         if known.word() == "not_found" {
-            holds(scene.times_paid(&self.mark)? == 0, "paid, and the wallet does not know it")?;
+            must!(scene.times_paid(&self.mark)? == 0, "paid, and the wallet does not know it");
         } else {
             scene.agrees(&wallet.ended_by_hash(&self.mark).await?, &self.mark)?;
         }
         let again = wallet.ok(self.tool, self.arguments.clone()).await?;
-        holds(
-            again.text("state") == "settled",
-            format!("it cannot be paid again: {}", again.value),
-        )?;
+        must!(again.text("state") == "settled", "it cannot be paid again: {again}");
         scene.agrees(&again, &self.mark)
     }
 
@@ -218,10 +210,10 @@ impl Act {
         if ended.text("state") == "failed" {
             return Ok(());
         }
-        holds(
+        must!(
             ended.text("token").starts_with("cashu"),
-            format!("a token was made, and is not there: {}", ended.value),
-        )?;
+            "a token was made, and is not there: {ended}"
+        );
         if self.verb == Verb::SendLocked {
             return Ok(());
         }
@@ -232,10 +224,7 @@ impl Act {
         } else {
             back
         };
-        holds(
-            back.text("state") == "returned",
-            format!("a token was not taken back: {}", back.value),
-        )
+        holds(back.text("state") == "returned", format!("a token was not taken back: {back}"))
     }
 }
 

@@ -5,18 +5,16 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use futures::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::Shim;
+use testbed::harness::{Answer, Client, Home, Outcome, Session, fail, program};
 use tokio::process::Command;
 use tokio::sync::Mutex;
-use tokio::time::{Duration, Instant, sleep};
 
-use crate::home::Home;
-use crate::session::{Answer, Session};
 use crate::trial::Run;
-use crate::{Outcome, fail, holds};
 
 /// How much later a wallet is started again, in seconds: what waits for its time may go on then.
 const LATER: i64 = 61;
@@ -27,7 +25,7 @@ pub(crate) struct Wallet {
     pub(crate) home: Home,
     /// Its disk and its wall clock.
     pub(crate) shim: Shim,
-    run: Run,
+    pub(crate) run: Run,
     log: PathBuf,
     session: Mutex<Option<Arc<Session>>>,
     process: Arc<AtomicI32>,
@@ -66,12 +64,9 @@ impl Wallet {
         if let Some(session) = session.as_ref() {
             return Ok(Arc::clone(session));
         }
-        let started = Arc::new(Session::spawn(
-            self.command("tester"),
-            self.log()?,
-            Arc::clone(&self.run.watch),
-        )?);
-        self.process.store(started.process(), Ordering::SeqCst);
+        let command = self.command("tester");
+        let started = Arc::new(Session::spawn(command, self.log()?, &self.run.watch)?);
+        self.process.store(started.process().as_raw_nonzero().get(), Ordering::SeqCst);
         // It is the run at hand even if it dies while shaking hands.
         *session = Some(Arc::clone(&started));
         started.shake_hands().await?;
@@ -85,28 +80,20 @@ impl Wallet {
 
     /// One more process, by a command of its own.
     pub(crate) async fn start(&self, command: Command) -> Outcome<Session> {
-        Session::start(command, self.log()?, Arc::clone(&self.run.watch)).await
+        Session::start(command, self.log()?, &self.run.watch).await
     }
 
     /// The binary on this folder, with nothing of our own environment. It holds the wallet alone,
     /// on its disk and by its clock: to a process that keeps it for others neither reaches.
     pub(crate) fn command(&self, agent: &str) -> Command {
-        let mut command = Command::new(self.run.binary.as_path());
+        let mut command = program(&self.run.binary, self.home.path());
         if !self.is_shared.load(Ordering::SeqCst) {
             command.arg("--in-process");
         }
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("NUTPURSE_HOME", self.home.path())
-            .env("NUTPURSE_AGENT", agent);
-        // The keys of a test have no business in anybody's keyring.
-        command
-            .env("NUTPURSE_KEYRING", "off")
-            .env("NUTPURSE_LOG", "trace")
-            .envs(self.shim.environment());
+        command.env("NUTPURSE_AGENT", agent).env("NUTPURSE_LOG", "trace");
+        command.envs(self.shim.environment());
         command.envs(self.nostr.get().map(|key| ("NUTPURSE_NSEC", key)));
-        command
+        command.into()
     }
 
     /// It takes this Nostr key over at its first start.
@@ -131,94 +118,8 @@ impl Wallet {
         Ok(OpenOptions::new().create(true).append(true).open(&self.log)?)
     }
 
-    /// Calls a tool, whatever it answers. `None`: the wallet died before it answered.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
-        let session = self.session().await?;
-        session.call(tool, arguments).await
-    }
-
-    /// Calls a tool that must answer.
-    pub(crate) async fn told(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
-        match self.call(tool, arguments).await? {
-            Some(answer) => Ok(answer),
-            None => fail(format!("the wallet ended during {tool}: {}", self.last_words())),
-        }
-    }
-
-    /// Calls a tool that must do it.
-    pub(crate) async fn ok(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
-        let answer = self.told(tool, arguments).await?;
-        if answer.is_error { fail(format!("{tool}: {}", answer.value)) } else { Ok(answer) }
-    }
-
-    /// Calls a tool that must refuse with this code.
-    pub(crate) async fn refused(
-        &self,
-        tool: &str,
-        arguments: Value,
-        code: &str,
-    ) -> Outcome<Answer> {
-        let answer = self.told(tool, arguments).await?;
-        let as_wanted = answer.is_error && answer.text("error") == code;
-        holds(
-            as_wanted,
-            format!("{tool} was to be refused with {code}, and answered {}", answer.value),
-        )?;
-        Ok(answer)
-    }
-
-    /// Asks for a payment (a token, a receive) by its id until it is final.
-    pub(crate) async fn ended(&self, id: &str) -> Outcome<Answer> {
-        self.until(json!({"payment_id": id, "wait_seconds": 2})).await
-    }
-
-    /// The same by its payment hash.
-    pub(crate) async fn ended_by_hash(&self, hash: &str) -> Outcome<Answer> {
-        self.until(json!({"payment_hash": hash, "wait_seconds": 2})).await
-    }
-
-    async fn until(&self, which: Value) -> Outcome<Answer> {
-        let since = Instant::now();
-        loop {
-            let shown = self.ok("get_payment", which.clone()).await?;
-            if shown.is("final")
-                || (shown.text("kind") == "token_sent" && shown.text("state") != "pending")
-            {
-                return Ok(shown);
-            }
-            holds(
-                since.elapsed() < Duration::from_secs(120),
-                format!("it does not end: {}", shown.value),
-            )?;
-            sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Puts sats in by a deposit that pays itself.
-    pub(crate) async fn fund(&self, sats: u64) -> Outcome {
-        let mut asked = self.told("deposit", json!({"amount_sats": sats})).await?;
-        // The wallet keeps to a pace at each mint: an agent that is told to repeat the same request
-        // does so. The testbed's mint refuses when its own database is locked for a moment, and who
-        // asks it knows that this passes.
-        for _ in 0..10 {
-            let locked = asked
-                .value
-                .pointer("/details/untrusted_reason")
-                .is_some_and(|reason| reason == "database is locked");
-            if asked.text("retry") != "same_request" && !locked {
-                break;
-            }
-            sleep(Duration::from_secs(asked.sats("retry_after_seconds").max(1))).await;
-            asked = self.told("deposit", json!({"amount_sats": sats})).await?;
-        }
-        holds(!asked.is_error, format!("deposit: {}", asked.value))?;
-        let wait = json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45});
-        let got = self.ok("get_deposit", wait).await?;
-        holds(got.text("state") == "received", format!("a deposit was not received: {}", got.value))
-    }
-
-    /// The same ten times at once, so many times; a new process for each ten, whose pace begins
-    /// anew.
+    /// Starts several deposits of so many sats at once and waits for them. A new process for each
+    /// ten, because the wallet limits its rate at a mint.
     pub(crate) async fn fund_often(&self, tens: usize, sats: u64) -> Outcome {
         for _ in 0..tens {
             join_all((0..10).map(|_| self.fund(sats)))
@@ -230,7 +131,7 @@ impl Wallet {
         Ok(())
     }
 
-    /// What kills the run at hand: for a rule's `then`.
+    /// A function that kills the run at hand, for a rule's `then`.
     pub(crate) async fn killer(&self) -> Outcome<impl Fn() + Send + Sync + use<> + 'static> {
         Ok(self.session().await?.killer())
     }
@@ -301,5 +202,19 @@ impl Wallet {
     pub(crate) fn last_words(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         text.lines().rev().take(3).collect::<Vec<_>>().join(" / ")
+    }
+}
+
+#[async_trait]
+impl Client for Wallet {
+    async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
+        self.session().await?.call(tool, arguments).await
+    }
+
+    async fn told(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
+        match self.call(tool, arguments).await? {
+            Some(answer) => Ok(answer),
+            None => fail(format!("the wallet ended during {tool}: {}", self.last_words())),
+        }
     }
 }

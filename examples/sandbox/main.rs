@@ -11,17 +11,14 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 
-mod home;
 mod report;
 mod serve;
-mod session;
 mod tour;
+mod wallet;
 
-use std::error::Error;
 use std::process::ExitCode;
 
-/// Whatever went wrong; it is told and the program ends.
-type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+use testbed::harness::Outcome;
 
 fn main() -> ExitCode {
     match run() {

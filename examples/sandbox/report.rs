@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::session::{Answer, Session};
+use testbed::harness::Answer;
+
+use crate::wallet::Wallet;
 
 /// What a step did to a wallet's money, in sats.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,7 @@ pub(crate) fn columns() {
 }
 
 /// One call of a tool: who, what, what it moved and cost, how long it took.
-pub(crate) fn step(session: &Session, tool: &str, what: &str, moved: Moved, answer: &Answer) {
+pub(crate) fn step(wallet: &Wallet, tool: &str, what: &str, moved: Moved, answer: &Answer) {
     let sats = match moved {
         Moved::In(sats) => format!("+{}", grouped(sats)),
         Moved::Out(sats) => format!("-{}", grouped(sats)),
@@ -36,7 +38,7 @@ pub(crate) fn step(session: &Session, tool: &str, what: &str, moved: Moved, answ
         Moved::Nothing => 0,
         _ => answer.sats("fee_sats"),
     };
-    line(session.name, tool, what, &sats, &fee.to_string(), answer.took);
+    line(wallet.name, tool, what, &sats, &fee.to_string(), answer.took);
 }
 
 /// One line of the columns.

@@ -4,15 +4,17 @@ use std::path::Path;
 
 use serde_json::json;
 use testbed::Bench;
+use testbed::harness::{Home, Limits, Outcome, Settings};
 
-use crate::Outcome;
-use crate::home::Home;
 use crate::report::title;
+
+/// The limits of a new wallet.
+const LIMITS: Limits = Limits { per_payment: 1_000, per_day: 5_000 };
 
 /// Serves until Ctrl-C; then mint, folder and coins are gone.
 pub(crate) async fn serve(program: &Path) -> Outcome {
     let bench = Bench::start().await?;
-    let home = Home::at(&bench.mint.url(), None)?;
+    let home = Home::new(&Settings::at([bench.mint.url()]).limits(LIMITS))?;
     let shop = bench.lightning.payee("shop");
     println!("A real Cashu mint on a simulated Lightning network. No coin here is worth anything.");
     println!("mint    {}   (deposits pay themselves)", bench.mint.url());

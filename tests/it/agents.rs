@@ -8,13 +8,18 @@ use nutpurse::testing::config::Environment;
 use serde_json::{Value, json};
 
 use crate::pipe::{Outcome, Raw};
-use crate::world::{Home, binary};
+use crate::world::{Home, Limits, Settings, binary};
 
 const FEWER: &str = "[agents.test]\ntools = [\"get_balance\", \"list_mints\"]\n";
 
 fn home(more: &str) -> Home {
-    let home = Home::at(&[("https://mint.example", true)]);
-    home.write_config(&[("https://mint.example", true)], 1_000, 5_000, more);
+    let home = Home::at(["https://mint.example"]).unwrap();
+    home.configure(
+        &Settings::at(["https://mint.example"])
+            .limits(Limits { per_payment: 1_000, per_day: 5_000 })
+            .more(more),
+    )
+    .unwrap();
     home
 }
 

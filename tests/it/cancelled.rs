@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testbed::{Moment, Payee, Proxy, Rule, RuleId, TestMint};
 
 use crate::pipe::{Outcome, Raw};
-use crate::world::{Agent, Home, conserved, fund, mint};
+use crate::world::{Agent, conserved, fund, mint};
 
 struct Scene {
     mint: TestMint,
@@ -22,7 +22,7 @@ struct Scene {
 async fn in_the_middle_of_a_payment() -> Result<Scene, Box<dyn std::error::Error>> {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await?;
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await.named("test");
+    let agent = Agent::new([proxy.url()]).named("test");
     fund(&agent, 1_000).await;
     let held = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldAfter));
     let shop = lightning.payee("shop");
@@ -92,7 +92,7 @@ async fn a_payment_whose_caller_heard_of_it_is_not_in_doubt() -> Outcome {
 async fn a_wallet_whose_opening_was_cancelled_opens_for_the_next_call() -> Outcome {
     let (_lightning, mint) = mint().await;
     for _ in 0..5 {
-        let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+        let agent = Agent::new([mint.url()]);
         let mut raw = Raw::initialized(agent.source()).await?;
         let ask = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "get_balance", "arguments": {}}});
         raw.send(ask(1).to_string()).await?;

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testbed::{Moment, Proxy, Rule};
+use testbed::{Moment, Rule};
 
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
+use crate::world::{conserved, holdings, proxied, sats};
 
 /// How long nothing may happen before the payment has ended.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,10 +24,7 @@ async fn pay_while(
     answer: Answer,
     lie: impl Fn(&str, Value) -> Value + Send + Sync + 'static,
 ) -> Value {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 1000).await;
+    let (lightning, mint, proxy, agent) = proxied(1000).await;
     proxy.rewrite(lie);
     let rule = (answer == Answer::Lost)
         .then(|| proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint)));

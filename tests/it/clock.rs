@@ -8,7 +8,7 @@ use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::{Behaviour, LnurlServer};
 
-use crate::world::{Agent, Home, conserved, fund, mint, sats};
+use crate::world::{Agent, Home, Limits, Settings, conserved, fund, mint, sats};
 
 const DAY: u64 = 86_400;
 const YEAR: u64 = 365 * DAY;
@@ -18,8 +18,15 @@ async fn a_clock_that_was_once_a_year_ahead_fills_the_limit_for_a_day() {
     static AHEAD: AtomicU64 = AtomicU64::new(0);
     let by_this_clock = || clock::now() + AHEAD.load(Ordering::SeqCst);
     let (_lightning, mint) = mint().await;
-    let agent =
-        Agent::at(Arc::new(Home::with_limits(&[(&mint.url(), true)], 900, 1_000)), by_this_clock);
+    let agent = Agent::at(
+        Arc::new(
+            Home::new(
+                &Settings::at([mint.url()]).limits(Limits { per_payment: 900, per_day: 1_000 }),
+            )
+            .unwrap(),
+        ),
+        by_this_clock,
+    );
     fund(&agent, 5_000).await;
     let send = |sats: u64, memo: &str| json!({"amount_sats": sats, "memo": memo});
 
@@ -50,8 +57,15 @@ async fn a_clock_that_goes_back_and_ahead_again_frees_no_limit() {
     static BEHIND: AtomicU64 = AtomicU64::new(0);
     let by_this_clock = || clock::now() - BEHIND.load(Ordering::SeqCst);
     let (_lightning, mint) = mint().await;
-    let mut agent =
-        Agent::at(Arc::new(Home::with_limits(&[(&mint.url(), true)], 900, 1_000)), by_this_clock);
+    let mut agent = Agent::at(
+        Arc::new(
+            Home::new(
+                &Settings::at([mint.url()]).limits(Limits { per_payment: 900, per_day: 1_000 }),
+            )
+            .unwrap(),
+        ),
+        by_this_clock,
+    );
     fund(&agent, 5_000).await;
     agent.ok("send_token", json!({"amount_sats": 850})).await;
     for behind in [3 * DAY, 0, DAY + 5, 0, 10 * YEAR, 60] {
@@ -66,8 +80,7 @@ async fn a_payment_that_failed_at_first_looks_alike_from_when_it_was_made() {
     static AHEAD: AtomicU64 = AtomicU64::new(0);
     let (lightning, mint) = mint().await;
     let server = LnurlServer::start(&lightning).await.unwrap();
-    let home = Home::at(&[(&mint.url(), true)]);
-    home.write_config(&[(&mint.url(), true), (&server.url(), true)], 100_000, 1_000_000, "");
+    let home = Home::new(&Settings::at([mint.url()]).allow([server.url()])).unwrap();
     let agent = Agent::at(Arc::new(home), || clock::now() + AHEAD.load(Ordering::SeqCst));
     fund(&agent, 1_000).await;
     let unnamed = json!({"to": server.address("alice"), "amount_sats": 100});

@@ -10,7 +10,7 @@ use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 use testbed::Behaviour;
 
-use crate::world::{Agent, Home, binary, funded, mint};
+use crate::world::{Agent, Home, Limits, Settings, binary, funded, mint};
 
 const PATIENCE_MS: u64 = 30_000;
 
@@ -30,7 +30,7 @@ const LOOSENING: &[&[&str]] = &[
 const REVEALING: &[&[&str]] = &[&["backup"]];
 
 fn paused_home() -> Home {
-    let home = Home::at(&[("https://test.example", true)]);
+    let home = Home::at(["https://test.example"]).unwrap();
     binary::done(&home, &["pause"]);
     home
 }
@@ -184,7 +184,7 @@ fn the_first_real_mint_is_shown_for_what_it_is() {
 
 #[test]
 fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
-    let home = Home::at(&[("https://test.example", true)]);
+    let home = Home::at(["https://test.example"]).unwrap();
     binary::done(&home, &["init"]);
     let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
     let words = keys.split('"').nth(1).unwrap();
@@ -208,7 +208,7 @@ fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
 
 #[test]
 fn what_tightens_asks_nothing_and_is_one_entry_each() {
-    let home = Home::at(&[("https://a.example", true), ("https://b.example", true)]);
+    let home = Home::at(["https://a.example", "https://b.example"]).unwrap();
     let lines: &[&[&str]] = &[
         &["pause"],
         &["limits", "set", "--per-payment", "5"],
@@ -228,9 +228,12 @@ fn what_tightens_asks_nothing_and_is_one_entry_each() {
 
 #[test]
 fn an_edit_by_hand_is_an_entry_of_its_own_beside_a_commands() {
-    let home = Home::at(&[("https://a.example", true)]);
+    let home = Home::at(["https://a.example"]).unwrap();
     assert!(policy_entries(&home).is_empty());
-    home.write_config(&[("https://a.example", true)], 77, 1_000, "");
+    home.configure(
+        &Settings::at(["https://a.example"]).limits(Limits { per_payment: 77, per_day: 1_000 }),
+    )
+    .unwrap();
     binary::done(&home, &["pause"]);
     let entries = policy_entries(&home);
     assert_eq!(entries.len(), 2, "{entries:?}");
@@ -257,7 +260,7 @@ async fn a_change_beside_a_running_wallet_is_one_entry_too() {
         changes.changed().await.unwrap();
     }
     assert_eq!(entries(&agent).await.len(), 1);
-    let agent = Agent::reopen(agent.close().await).await;
+    let agent = Agent::reopen(agent.close().await);
     agent.wallet().await.recovery().follow_policy().await.unwrap();
     assert_eq!(entries(&agent).await.len(), 1, "told once, not again at the next start");
 }
@@ -273,10 +276,7 @@ async fn only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw() {
     assert_eq!(pending["state"], "pending", "{pending}");
     lightning.settle(first.payment_hash());
     let id = pending["payment_id"].as_str().unwrap().to_owned();
-    assert_eq!(
-        agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 30})).await["state"],
-        "settled"
-    );
+    assert_eq!(agent.payment_within(&id, 30).await["state"], "settled");
     let second = shop.invoice(5, "b").unwrap().to_string();
     agent.refused("pay", json!({"to": second}), "possible_duplicate").await;
     agent.refused("pay", json!({"to": second, "repeat_of": id}), "possible_duplicate").await;
@@ -299,7 +299,7 @@ async fn only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw() {
     })
     .await
     .unwrap();
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     assert_eq!(agent.ok("pay", json!({"to": second})).await["state"], "settled");
     assert_eq!(shop.received(), 10);
 }

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use testbed::harness::input::{coin, token};
 use testbed::{Behaviour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 
-use crate::bad_tokens::{coin, token};
 use crate::restore::{restored, words};
-use crate::world::{Agent, Home, binary, fund, holdings, mint, mint_with, number, sats};
+use crate::world::{
+    Agent, Home, Limits, Settings, binary, fund, holdings, mint, mint_with, number, sats,
+};
 
 /// In a usual test run. Each is made with a coin of thousands of sats, and so has eleven blank
 /// outputs or more: together more than a restore looks beyond the last counter that is signed.
@@ -51,8 +53,8 @@ impl Worn {
         })
         .await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let mut agent = Agent::open(wide(&proxy)).await;
-        let mut friend = Agent::open(wide(&proxy)).await;
+        let mut agent = Agent::open(wide(&proxy));
+        let mut friend = Agent::open(wide(&proxy));
         fund(&friend, SPENT_SATS + coins.iter().sum::<u64>()).await;
         for (number, coin) in coins.iter().enumerate() {
             let sent = friend
@@ -60,10 +62,8 @@ impl Worn {
                 .await;
             agent.ok("receive_token", json!({"token": sent["token"]})).await;
             if number % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
-                (agent, friend) = (
-                    Agent::reopen(agent.close().await).await,
-                    Agent::reopen(friend.close().await).await,
-                );
+                (agent, friend) =
+                    (Agent::reopen(agent.close().await), Agent::reopen(friend.close().await));
             }
         }
         let elsewhere = mint.auditor().outstanding().unwrap() - holdings(&agent).await.spendable;
@@ -73,7 +73,7 @@ impl Worn {
             lightning,
             mint,
             proxy,
-            agent: Agent::reopen(home).await,
+            agent: Agent::reopen(home),
             friend,
             older,
             elsewhere,
@@ -86,7 +86,7 @@ impl Worn {
     async fn done(&mut self) {
         self.done += 1;
         if self.done.is_multiple_of(WITHOUT_WAIT) {
-            self.agent = Agent::reopen(self.agent.clone().close().await).await;
+            self.agent = Agent::reopen(self.agent.clone().close().await);
         }
     }
 
@@ -104,20 +104,20 @@ impl Worn {
     /// After one more deposit, the words alone bring all that the wallet holds into a new home, and
     /// the older file brings it into its own.
     async fn all_comes_back(mut self, what: &str) {
-        self.agent = Agent::reopen(self.agent.close().await).await;
+        self.agent = Agent::reopen(self.agent.close().await);
         fund(&self.agent, 77).await;
         let held = holdings(&self.agent).await;
         let owed = self.mint.auditor().outstanding().unwrap() - self.elsewhere;
-        assert_eq!((held.spendable, held.in_all()), (owed, owed), "{what}");
+        assert_eq!((held.spendable, held.all()), (owed, owed), "{what}");
         let home = self.agent.close().await;
         let fresh = wide(&self.proxy);
         restored(&fresh, &words(&home));
-        let by_words = holdings(&Agent::open(fresh).await).await.spendable;
+        let by_words = holdings(&Agent::open(fresh)).await.spendable;
         let (file, older) = (home.path().join("wallet.redb"), home.path().join("older"));
         fs::remove_file(&file).unwrap();
         fs::write(&older, &self.older).unwrap();
         binary::done(&home, &["restore", "--copy", older.to_str().unwrap()]);
-        let by_copy = holdings(&Agent::reopen(home).await).await.spendable;
+        let by_copy = holdings(&Agent::reopen(home)).await.spendable;
         let (done, owed, took) = (self.done, held.spendable, self.begun.elapsed());
         println!(
             "{done} {what}: of {owed} sats the words bring {by_words}, an older copy {by_copy}; {took:.1?}"
@@ -127,7 +127,11 @@ impl Worn {
 }
 
 fn wide(proxy: &Proxy) -> Home {
-    Home::with_limits(&[(&proxy.url(), true)], 100_000, 1_000_000_000)
+    Home::new(
+        &Settings::at([proxy.url()])
+            .limits(Limits { per_payment: 100_000, per_day: 1_000_000_000 }),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -143,8 +147,7 @@ async fn claims_that_are_refused_leave_no_gap() {
     }
     worn.proxy.clear();
     worn.done = worn.proxy.fired(refused);
-    let received =
-        worn.agent.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": 30})).await;
+    let received = worn.agent.deposit_within(&deposit, 30).await;
     assert_eq!(received["state"], "received", "{received}");
     worn.all_comes_back("refused claims").await;
 }
@@ -190,7 +193,7 @@ async fn tokens_that_are_spent_leave_no_gap() {
         worn.friend.ok("reclaim_token", json!({"payment_id": sent["payment_id"]})).await;
         tokens.push(sent["token"].clone());
         if number % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
-            worn.friend = Agent::reopen(worn.friend.clone().close().await).await;
+            worn.friend = Agent::reopen(worn.friend.clone().close().await);
         }
     }
     for token in tokens {
@@ -209,7 +212,7 @@ async fn a_counter_that_is_used_again_makes_no_spent_token_good() {
     // One coin of the same amount, and so the very same output.
     let good = worn.friend.ok("send_token", json!({"amount_sats": 64, "memo": "good"})).await;
     worn.agent.ok("receive_token", json!({"token": good["token"]})).await;
-    worn.agent = Agent::reopen(worn.agent.close().await).await;
+    worn.agent = Agent::reopen(worn.agent.close().await);
     worn.quiet().await;
     let history = worn.agent.ok("list_history", json!({})).await;
     let mut states: Vec<_> = history["entries"]
@@ -307,12 +310,13 @@ async fn payments_at_once_of_which_some_fail_leave_no_gap() {
 #[tokio::test]
 async fn several_deposits_together_do_not_pass_the_owners_cap() {
     let (_lightning, mint) = mint().await;
-    let home = Home::at(&[(&mint.url(), true)]);
+    let home = Home::at([mint.url()]).unwrap();
     home.write(
         "mints.toml",
         &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 1000\n", mint.url()),
-    );
-    let agent = Agent::open(home).await;
+    )
+    .unwrap();
+    let agent = Agent::open(home);
     let calls: Vec<_> =
         (0..4).map(|_| agent.start("deposit", json!({"amount_sats": 900}))).collect();
     let mut made: Vec<Value> = Vec::new();

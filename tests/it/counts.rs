@@ -74,9 +74,7 @@ async fn a_deposit_costs_its_quote_its_status_and_its_claim() {
     let agent = funded(&mint, 10).await;
     drop(mint.take_requests());
     let deposit = agent.ok("deposit", json!({"amount_sats": 50})).await;
-    let got = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-        .await;
+    let got = agent.deposit_within(&deposit["deposit_id"], 30).await;
     assert_eq!(got["state"], "received");
     let asked = routes(&mint);
     println!("a deposit: {asked:?}");

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Behaviour, InvoiceSpec, Lightning, TestMint};
 
 use crate::world::{Agent, Home, conserved, fund, mint};
-
-const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
 /// How far the wallets' clock is ahead, in seconds: all tests of this file move it on.
 static AHEAD: AtomicU64 = AtomicU64::new(0);
@@ -41,8 +40,8 @@ struct Call {
 impl Bench {
     async fn start() -> Self {
         let (lightning, mint) = mint().await;
-        let agent = Agent::at(Arc::new(Home::at(&[(&mint.url(), true)])), later);
-        let friend = Agent::at(Arc::new(Home::at(&[(&mint.url(), true)])), later);
+        let agent = Agent::at(Arc::new(Home::at([mint.url()]).unwrap()), later);
+        let friend = Agent::at(Arc::new(Home::at([mint.url()]).unwrap()), later);
         fund(&agent, 5_000).await;
         fund(&friend, 5_000).await;
         Self { lightning, mint, agent, friend }
@@ -178,7 +177,7 @@ async fn a_token_taken_in_while_its_mint_lost_the_request_is_received() {
 async fn a_token_made_while_its_mint_lost_the_request_is_there_once() {
     let mut bench = Bench::start().await;
     let send = async |_: &Bench, no: &str| {
-        let arguments = json!({"amount_sats": 21, "lock_to": SOMEBODY, "idempotency_key": format!("no. {no}"), "memo": no});
+        let arguments = json!({"amount_sats": 21, "lock_to": NOBODY, "idempotency_key": format!("no. {no}"), "memo": no});
         Call {
             tool: "send_token",
             arguments,

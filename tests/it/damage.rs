@@ -35,7 +35,7 @@ fn damage(home: &Home) -> Vec<u8> {
 /// The wallet says that it is damaged, and what leads out of it, and changes nothing.
 async fn says_damaged(home: &Arc<Home>, what: &str) -> Failure {
     let before = names(home);
-    let agent = Agent::reopen(Arc::clone(home)).await;
+    let agent = Agent::reopen(Arc::clone(home));
     let failure = agent.refused("get_balance", json!({}), "wallet_damaged").await;
     for (tool, arguments) in [
         ("pay", json!({"to": "lnbc1"})),
@@ -64,7 +64,7 @@ async fn restore(home: &Arc<Home>) -> String {
 /// A wallet that was opened twice, so that there is a copy, and has paid since.
 async fn used(mint: &TestMint, lightning: &testbed::Lightning) -> Arc<Home> {
     let home = funded(mint, 500).await.close().await;
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     let invoice = lightning.payee("shop").invoice(45, "since the copy").unwrap().to_string();
     agent.ok("pay", json!({"to": invoice})).await;
     fund(&agent, 80).await;
@@ -87,7 +87,7 @@ async fn a_damaged_file_is_said_and_its_copy_and_the_mint_bring_all_back() {
         bytes,
         "the damaged file is kept as it is"
     );
-    let agent = Agent::reopen(Arc::clone(&home)).await;
+    let agent = Agent::reopen(Arc::clone(&home));
     let sum = conserved("restored from a copy", &mint.auditor(), &[&agent]).await;
     assert_eq!((sum.pending, sum.unclaimed), (0, 0), "a token of the lost hours is ours again");
     let history = agent.ok("list_history", json!({})).await;
@@ -104,7 +104,7 @@ async fn a_file_put_back_by_hand_shows_no_coin_that_is_spent() {
     let (lightning, mint) = mint().await;
     let home = funded(&mint, 500).await.close().await;
     let older = fs::read(file(&home)).unwrap();
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     let shop = lightning.payee("shop");
     for sats in [45, 120] {
         agent.ok("pay", json!({"to": shop.invoice(sats, "lost").unwrap().to_string()})).await;
@@ -114,7 +114,7 @@ async fn a_file_put_back_by_hand_shows_no_coin_that_is_spent() {
     fs::write(file(&home), older).unwrap();
 
     mint.stop().await;
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     let silent = holdings(&agent).await;
     assert_eq!(
         (silent.spendable, silent.pending),
@@ -125,7 +125,7 @@ async fn a_file_put_back_by_hand_shows_no_coin_that_is_spent() {
     let home = agent.close().await;
     mint.resume().await.unwrap();
 
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     let sum = conserved("rolled back", &mint.auditor(), &[&agent]).await;
     assert_eq!(sum.pending, 0);
     agent
@@ -139,7 +139,7 @@ async fn a_file_put_back_by_hand_shows_no_coin_that_is_spent() {
     let token = agent.ok("send_token", json!({"amount_sats": all - 5})).await;
     let taker = funded(&mint, 1).await;
     taker.ok("receive_token", json!({"token": token["token"]})).await;
-    agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+    agent.payment(&token["payment_id"]).await;
     conserved("all of it was good", &mint.auditor(), &[&agent, &taker]).await;
 }
 
@@ -155,7 +155,7 @@ async fn a_file_that_is_gone_beside_its_keys_is_never_made_anew() {
         says_damaged(&home, "gone").await;
         let out = restore(&home).await;
         assert_eq!(out.contains("an empty store was made"), !keep_copies, "{out}");
-        let agent = Agent::reopen(home).await;
+        let agent = Agent::reopen(home);
         let held = holdings(&agent).await;
         assert!(held.spendable >= 500 && held.pending == 0, "{held:?}");
         let home = agent.close().await;
@@ -182,14 +182,14 @@ async fn a_file_of_another_wallet_is_refused() {
     fs::copy(file(&one), file(&other)).unwrap();
     says_damaged(&other, "of another wallet").await;
     // The other wallet's copy would be no help either.
-    let reopened = Agent::reopen(Arc::clone(&one)).await;
+    let reopened = Agent::reopen(Arc::clone(&one));
     holdings(&reopened).await;
     reopened.close().await;
     fs::copy(one.path().join("wallet.redb.copy-1"), other.path().join("wallet.redb.copy-1"))
         .unwrap();
     let out = restore(&other).await;
     assert!(out.contains("an empty store was made"), "{out}");
-    let agent = Agent::reopen(other).await;
+    let agent = Agent::reopen(other);
     assert_eq!(holdings(&agent).await.spendable, 60);
 }
 
@@ -213,7 +213,7 @@ async fn what_is_no_wallet_file_is_said_so() {
     fs::write(home.path().join("wallet.id"), "rubbish").unwrap();
     says_damaged(&home, "a name that cannot be read").await;
     restore(&home).await;
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     assert_eq!(conserved("whole again", &mint.auditor(), &[&agent]).await.spendable, 40);
 }
 
@@ -231,7 +231,7 @@ async fn a_home_without_a_name_gets_one() {
     let before = said(&home);
     assert_eq!((&before["device"], &before["keys"]), (&json!("0"), &json!("file")));
     fs::remove_file(home.path().join("wallet.id")).unwrap();
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     assert_eq!(sats(&agent.ok("get_balance", json!({})).await, "spendable_sats"), 40);
     let after = said(&agent.home());
     assert_eq!(after["wallet_id"], before["wallet_id"]);
@@ -251,8 +251,8 @@ impl Life {
     async fn start() -> (Self, Agent) {
         let (lightning, mint) = mint().await;
         let proxy = testbed::Proxy::start(&mint.url()).await.unwrap();
-        let [agent, friend] = [(); 2].map(|()| Home::at(&[(&proxy.url(), true)]));
-        let (agent, friend) = (Agent::open(agent).await, Agent::open(friend).await);
+        let [agent, friend] = [(); 2].map(|()| Home::at([proxy.url()]).unwrap());
+        let (agent, friend) = (Agent::open(agent), Agent::open(friend));
         fund(&agent, 700).await;
         (Self { lightning, mint, proxy, friend }, agent)
     }
@@ -278,7 +278,7 @@ impl Life {
         let all = holdings(&agent).await.spendable;
         let token = agent.ok("send_token", json!({"amount_sats": all - 10})).await;
         self.friend.ok("receive_token", json!({"token": token["token"]})).await;
-        agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+        agent.payment(&token["payment_id"]).await;
         conserved(
             &format!("{what}, all of it sent"),
             &self.mint.auditor(),
@@ -293,7 +293,7 @@ async fn a_token_on_its_way_in_an_older_file_is_there_once() {
     let (life, source) = Life::start().await;
     // What is received lies there in large coins: a token out of it takes a swap.
     let token = source.ok("send_token", json!({"amount_sats": 690})).await["token"].clone();
-    let agent = Agent::open(Home::at(&[(&life.proxy.url(), true)])).await;
+    let agent = Agent::new([life.proxy.url()]);
     agent.ok("receive_token", json!({"token": token})).await;
     life.friend
         .ok(
@@ -314,7 +314,7 @@ async fn a_token_on_its_way_in_an_older_file_is_there_once() {
         .await;
     let ended = agent.ended(&id).await;
     assert_eq!(ended["state"], "settled", "{ended}");
-    let again = agent.ok("get_payment", json!({"payment_id": id})).await;
+    let again = agent.payment(&id).await;
     assert_eq!(again["claimed"], true, "{again}");
     life.is_true(agent, "a token on its way").await;
 }
@@ -359,9 +359,7 @@ async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_end
         .forgotten(agent, async |agent| {
             life.lightning.settle(invoice.payment_hash());
             assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
-            let received = agent
-                .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-                .await;
+            let received = agent.deposit_within(&deposit["deposit_id"], 30).await;
             assert_eq!(received["state"], "received");
             life.friend.ok("receive_token", json!({"token": token["token"]})).await;
             let more = agent.ok("send_token", json!({"amount_sats": 200})).await;
@@ -369,13 +367,8 @@ async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_end
         })
         .await;
     assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
-    assert_eq!(
-        agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await["claimed"],
-        true
-    );
-    let received = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10}))
-        .await;
+    assert_eq!(agent.payment(&token["payment_id"]).await["claimed"], true);
+    let received = agent.deposit_within(&deposit["deposit_id"], 10).await;
     assert_eq!(received["state"], "received", "what its mint has issued was found: {received}");
     life.is_true(agent, "open in an older file").await;
 }

@@ -6,21 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use testbed::{Liar, Lie, MintOptions, Moment, Proxy, Rule};
 
-use crate::world::{Agent, Home, conserved, holdings, mint, mint_with, sats};
+use crate::world::{Agent, conserved, holdings, mint, mint_with, sats};
 
 const QUOTE: &str = "/v1/mint/quote/bolt11/";
 
 /// How often the mint was asked about a quote.
 fn asked(proxy: &Proxy) -> usize {
-    proxy
-        .exchanges()
-        .iter()
-        .filter(|one| one.method == "GET" && one.path.starts_with(QUOTE))
-        .count()
+    proxy.count(|one| one.method == "GET" && one.path.starts_with(QUOTE))
 }
 
 async fn deposit(agent: &Agent, id: &Value, wait_seconds: u64) -> Value {
-    agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": wait_seconds})).await
+    agent.deposit_within(&id, wait_seconds).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +25,7 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
         mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let liar = Liar::before(&proxy);
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     let made = agent.ok("deposit", json!({"amount_sats": 200})).await;
     let id = &made["deposit_id"];
     ["amount_paid", "amount_issued"]
@@ -74,7 +70,7 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
     }
     wallet.recovery().settle().await.unwrap();
     assert_eq!((asked(&proxy), wallet.recovery().disputed().await.unwrap()), (before + 1, 1));
-    let restored = proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count();
+    let restored = proxy.count(|one| one.path == "/v1/restore");
 
     // The mint is right again: what is paid comes in, for whoever asks.
     liar.stop();
@@ -94,7 +90,7 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
     );
     conserved("no dispute any more", &mint.auditor(), &[&agent]).await;
     assert_eq!(
-        proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count(),
+        proxy.count(|one| one.path == "/v1/restore"),
         restored,
         "it was looked through once"
     );
@@ -104,7 +100,7 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
 async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposits() {
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     // The claim is carried out and answered "outputs signed before", and the first look at the
     // quote meets a copy of the mint that lags.
     let lagging = AtomicUsize::new(0);
@@ -129,7 +125,7 @@ async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposit
     );
     assert_eq!(conserved("found", &mint.auditor(), &[&agent]).await.spendable, 150);
     assert_eq!(agent.wallet().await.recovery().disputed().await.unwrap(), 0);
-    let claims = proxy.exchanges().iter().filter(|one| one.path == "/v1/mint/bolt11").count();
+    let claims = proxy.count(|one| one.path == "/v1/mint/bolt11");
     assert_eq!(claims, 2, "the claim, and the one with new outputs that the mint refused");
 }
 
@@ -140,21 +136,17 @@ async fn a_deposit_said_to_be_issued_is_still_claimed_when_it_is_paid() {
         mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let liar = Liar::before(&proxy);
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     let deposit = agent.ok("deposit", json!({"amount_sats": 200})).await;
     ["amount_paid", "amount_issued"]
         .iter()
         .for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
     liar.tell(Lie::states(QUOTE, &["ISSUED"]));
-    let shown = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1}))
-        .await;
+    let shown = agent.deposit_within(&deposit["deposit_id"], 1).await;
     assert!(shown["state"] != "received" && liar.told() > 0, "{shown}");
     liar.stop();
     lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
-    let shown = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-        .await;
+    let shown = agent.deposit_within(&deposit["deposit_id"], 30).await;
     assert_eq!(shown["state"], "received", "{shown}");
     conserved("after a deposit that was said to be issued", &mint.auditor(), &[&agent]).await;
 }

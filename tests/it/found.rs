@@ -7,13 +7,11 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Behaviour, InvoiceSpec, LnurlServer, Moment, Proxy, Rule, Terms};
 use tokio::task::JoinHandle;
 
-use crate::world::{Agent, Failure, Home, conserved, fund, funded, mint, sats};
-
-/// A key that nobody here has: a token locked to it is always made by a swap.
-const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+use crate::world::{Agent, Failure, Home, Settings, conserved, fund, funded, mint, proxied, sats};
 
 /// Starts tokens one after the other that together keep the mint's turn for longer than any caller
 /// waits: their swaps are not answered.
@@ -21,7 +19,7 @@ async fn slow_tokens(agent: &Agent) -> Vec<JoinHandle<Result<Value, Failure>>> {
     let mut tokens = Vec::new();
     // Four that stand in line before the call at hand keep it waiting for longer than 45 s.
     for sats in 21..33 {
-        tokens.push(agent.start("send_token", json!({"amount_sats": sats, "lock_to": SOMEBODY})));
+        tokens.push(agent.start("send_token", json!({"amount_sats": sats, "lock_to": NOBODY})));
         // By the time that this has been answered often, it stands in line.
         for _ in 0..5 {
             agent.ok("get_balance", json!({})).await;
@@ -56,8 +54,8 @@ async fn a_token_that_was_refused_first_ends_no_page_of_the_history() {
     static AHEAD: AtomicU64 = AtomicU64::new(0);
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let friend = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    let agent = Agent::at(Arc::new(Home::at(&[(&proxy.url(), true)])), || {
+    let friend = Agent::new([proxy.url()]);
+    let agent = Agent::at(Arc::new(Home::at([proxy.url()]).unwrap()), || {
         clock::now() + AHEAD.load(Ordering::SeqCst)
     });
     fund(&friend, 500).await;
@@ -107,10 +105,7 @@ async fn a_token_that_was_refused_first_ends_no_page_of_the_history() {
 async fn a_second_taker_of_a_token_is_told_of_the_receipt_that_there_is() {
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let (friend, agent) = (
-        Agent::open(Home::at(&[(&proxy.url(), true)])).await,
-        Agent::open(Home::at(&[(&proxy.url(), true)])).await,
-    );
+    let (friend, agent) = (Agent::new([proxy.url()]), Agent::new([proxy.url()]));
     fund(&friend, 64).await;
     fund(&agent, 500).await;
     let token = friend.ok("send_token", json!({"amount_sats": 64})).await;
@@ -146,10 +141,7 @@ async fn a_second_taker_of_a_token_is_told_of_the_receipt_that_there_is() {
 
 #[tokio::test]
 async fn a_payment_that_was_not_begun_in_time_says_what_it_waited_for() {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 2_000).await;
+    let (lightning, mint, proxy, agent) = proxied(2_000).await;
     let shop = lightning.payee("shop");
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
     let slow = slow_tokens(&agent).await;
@@ -163,8 +155,8 @@ async fn a_payment_that_was_not_begun_in_time_says_what_it_waited_for() {
     }
     // The quotes' answers need real time to arrive, one of the same connection behind them too.
     let quoted =
-        |one: &&testbed::Exchange| one.path == "/v1/melt/quote/bolt11" && one.status.is_some();
-    while proxy.exchanges().iter().filter(quoted).count() < 9 {
+        |one: &testbed::Exchange| one.path == "/v1/melt/quote/bolt11" && one.status.is_some();
+    while proxy.count(quoted) < 9 {
         tokio::task::yield_now().await;
     }
     agent.ok("estimate", json!({"to": shop.invoice(6, "behind them").unwrap().to_string()})).await;
@@ -189,9 +181,8 @@ async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
         first: json!({"minSendable": 100_500, "maxSendable": 100_500}),
         ..Terms::default()
     });
-    let home = Home::at(&[(&mint.url(), true)]);
-    home.write_config(&[(&mint.url(), true), (&server.url(), true)], 100_000, 1_000_000, "");
-    let agent = Agent::open(home).await;
+    let home = Home::new(&Settings::at([mint.url()]).allow([server.url()])).unwrap();
+    let agent = Agent::open(home);
     fund(&agent, 1_000).await;
     let pay = |sats: u64| json!({"to": server.address("alice"), "amount_sats": sats});
 
@@ -221,12 +212,13 @@ async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
 #[tokio::test]
 async fn tokens_received_together_do_not_pass_the_owners_cap() {
     let (_lightning, mint) = mint().await;
-    let home = Home::at(&[(&mint.url(), true)]);
+    let home = Home::at([mint.url()]).unwrap();
     home.write(
         "mints.toml",
         &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 1000\n", mint.url()),
-    );
-    let (agent, friend) = (Agent::open(home).await, funded(&mint, 4_000).await);
+    )
+    .unwrap();
+    let (agent, friend) = (Agent::open(home), funded(&mint, 4_000).await);
     let mut tokens = Vec::new();
     for number in 0..4 {
         tokens.push(
@@ -248,7 +240,7 @@ async fn tokens_received_together_do_not_pass_the_owners_cap() {
     }
     assert_eq!(taken, 1);
     for token in &tokens {
-        friend.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+        friend.payment(&token["payment_id"]).await;
     }
     conserved("one of four", &mint.auditor(), &[&agent, &friend]).await;
 }

@@ -7,9 +7,10 @@ use nutpurse::testing::api::Error;
 use nutpurse::testing::api::view::{OpenView, may_give_up};
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Behaviour, Lightning, Moment, Proxy, Rule, TestMint};
 
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
+use crate::world::{Agent, Home, Limits, Settings, conserved, fund, holdings, mint, sats};
 
 const MELT: &str = "/v1/melt/bolt11";
 const SWAP: &str = "/v1/swap";
@@ -29,8 +30,12 @@ impl Scene {
     async fn new() -> Self {
         let (lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let home = Home::with_limits(&[(&proxy.url(), true)], DAY_SATS, DAY_SATS);
-        let agent = Agent::open(home).await;
+        let home = Home::new(
+            &Settings::at([proxy.url()])
+                .limits(Limits { per_payment: DAY_SATS, per_day: DAY_SATS }),
+        )
+        .unwrap();
+        let agent = Agent::open(home);
         fund(&agent, 700).await;
         let invoice = lightning.payee("shop").invoice(50, "once").unwrap().to_string();
         Self { mint, lightning, proxy, agent, invoice }
@@ -134,8 +139,7 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
             !scene.agent.wallet().await.recovery().has_open().await,
             "nothing keeps the process"
         );
-        let shown =
-            scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await;
+        let shown = scene.agent.payment_within(&id, 1).await;
         assert_eq!(
             (&shown["state"], &shown["final"]),
             (&json!("pending"), &json!(false)),
@@ -194,7 +198,7 @@ async fn what_was_given_up_is_taken_up_after_a_restart_and_stays_given_up_over_o
     let id = scene.pays(Moment::AfterMint).await;
     scene.give_up(&id).await;
     let home = scene.agent.close().await;
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     assert_eq!(holdings(&agent).await.pending, 0);
     agent.wallet().await.recovery().take_up(id.as_str().unwrap()).await.unwrap();
     assert!(holdings(&agent).await.pending > 0);
@@ -220,9 +224,7 @@ async fn a_payment_whose_mint_answers_is_not_given_up() {
     let mint_side = Arc::clone(&scene);
     let delivered = tokio::spawn(async move { mint_side.proxy.deliver().await.unwrap() });
     scene.lightning.attempted(held.payment_hash()).await;
-    while scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await["pending_reason"]
-        != "payee_holds"
-    {}
+    while scene.agent.payment_within(&id, 1).await["pending_reason"] != "payee_holds" {}
     assert_eq!(scene.open().await, [(id.to_owned(), "the payee holds it")]);
     let refused = Error::from(wallet.recovery().may_give_up(id).await.unwrap_err());
     assert!(
@@ -284,20 +286,14 @@ async fn answers_that_end_nothing_for_a_week_are_as_good_as_none() {
 #[tokio::test]
 async fn tokens_on_their_way_out_and_in_are_given_up_and_taken_up_too() {
     let scene = Scene::new().await;
-    let friend = Agent::open(Home::at(&[(&scene.proxy.url(), true)])).await;
+    let friend = Agent::new([scene.proxy.url()]);
     fund(&friend, 300).await;
     let gift = friend.ok("send_token", json!({"amount_sats": 33})).await;
-    let own = scene
-        .agent
-        .ok("send_token", json!({"amount_sats": 1, "lock_to": "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}))
-        .await;
+    let own = scene.agent.ok("send_token", json!({"amount_sats": 1, "lock_to": NOBODY})).await;
     assert_eq!(own["state"], "settled", "its keysets are known");
 
     scene.gone_after(SWAP, Moment::AfterMint);
-    let sent = scene
-        .agent
-        .ok("send_token", json!({"amount_sats": 20, "lock_to": "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}))
-        .await;
+    let sent = scene.agent.ok("send_token", json!({"amount_sats": 20, "lock_to": NOBODY})).await;
     assert_eq!(sent["state"], "pending", "{sent}");
     let taken = scene.agent.ok("receive_token", json!({"token": gift["token"]})).await;
     assert_eq!(taken["state"], "pending", "{taken}");
@@ -317,7 +313,7 @@ async fn tokens_on_their_way_out_and_in_are_given_up_and_taken_up_too() {
     }
     assert_eq!(scene.agent.ended(&sent).await["state"], "settled");
     assert_eq!(scene.agent.ended(&taken).await["state"], "received");
-    friend.ok("get_payment", json!({"payment_id": gift["payment_id"]})).await;
+    friend.payment(&gift["payment_id"]).await;
     conserved("tokens", &scene.mint.auditor(), &[&scene.agent, &friend]).await;
 }
 

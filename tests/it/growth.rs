@@ -5,27 +5,25 @@ use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::MintOptions;
 
-use crate::world::{Agent, Home, conserved, fund, funded, mint, mint_with, sats};
+use crate::world::{Agent, conserved, fund, funded, mint, mint_with, owned, sats};
 
 #[tokio::test]
 async fn an_invoice_that_ran_out_a_week_ago_comes_in_when_somebody_asks_for_it() {
     let (lightning, mint) =
         mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
-    let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    let agent = Agent::new([mint.url()]);
     let deposit = agent.ok("deposit", json!({"amount_sats": 100})).await;
     let agent = Agent::at(agent.close().await, || clock::now() + 9 * 86_400);
     let asked = json!({"deposit_id": deposit["deposit_id"]});
     assert_eq!(agent.ok("get_deposit", asked.clone()).await["state"], "expired");
     let home = agent.close().await;
-    let store = open_store(&home.owned()).await.unwrap();
+    let store = open_store(&owned(&home)).await.unwrap();
     assert!(store.open_deposits().await.unwrap().is_empty(), "nothing asks about it by itself");
     store.close().await;
 
     lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
     let agent = Agent::at(home, || clock::now() + 9 * 86_400);
-    let received = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20}))
-        .await;
+    let received = agent.deposit_within(&deposit["deposit_id"], 20).await;
     assert_eq!(
         (&received["state"], sats(&received, "received_sats")),
         (&json!("received"), 100),

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use testbed::{KeysetLie, Lie, MintOptions, collision};
+use testbed::harness::lies::keysets;
+use testbed::{KeysetLie, Lie, MintOptions};
 
 use crate::lies::Scene;
 use crate::world::{Agent, Home, conserved, fund, holdings, mint_with};
@@ -22,15 +23,7 @@ async fn keysets_that_are_not_what_they_were_do_not_count() {
         .clone();
     let id = info["keysets"][0]["id"].as_str().unwrap().to_owned();
     println!("the mint's keyset is {id}");
-    let twin = collision(&id).unwrap();
-    let lies = [
-        KeysetLie::Gone,
-        KeysetLie::Unit("usd"),
-        KeysetLie::Unit("msat"),
-        KeysetLie::More(twin),
-        KeysetLie::Keys,
-    ];
-    for lie in lies {
+    for lie in keysets(&id) {
         let told = scene.liar.told();
         scene.liar.tell(Lie::Keysets(lie.clone()));
         scene.agent.wallet().await.refresh_mints().await;
@@ -53,15 +46,13 @@ async fn a_second_mint_with_the_firsts_keys_gets_no_signature_request() {
     let seed = Some([7; 32]);
     let (_one, honest) = mint_with(MintOptions { seed, ..MintOptions::named("honest") }).await;
     let (_two, copy) = mint_with(MintOptions { seed, ..MintOptions::named("copy") }).await;
-    let home = Home::at(&[(&honest.url(), true), (&copy.url(), true)]);
-    let agent = Agent::open(home).await;
+    let home = Home::at([honest.url(), copy.url()]).unwrap();
+    let agent = Agent::open(home);
     fund(&agent, 100).await;
     let _before = copy.take_requests();
     let refused = agent.call("deposit", json!({"amount_sats": 50, "mint": copy.url()})).await;
     if let Ok(deposit) = refused {
-        agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 3}))
-            .await;
+        agent.deposit_within(&deposit["deposit_id"], 3).await;
     }
     let asked = copy.take_requests();
     assert!(

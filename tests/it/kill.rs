@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use testbed::{Lightning, Moment, Proxy, Rule, TestMint};
 
-use crate::world::{Agent, ChildAgent, Home, conserved, fund, mint, sats};
+use crate::world::{Agent, Child, Home, conserved, fund, mint, sats};
 
 /// One request of a verb: its method and the beginning of its path.
 type Boundary = (&'static str, &'static str);
@@ -25,12 +25,12 @@ impl Scene {
     async fn set(verb: &str, (method, path): Boundary, at: Moment) -> Self {
         let (lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-        let friend = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+        let agent = Agent::new([proxy.url()]);
+        let friend = Agent::new([proxy.url()]);
         fund(&friend, 600).await;
         let token = friend.ok("send_token", json!({"amount_sats": 510})).await;
         agent.ok("receive_token", json!({"token": token["token"]})).await;
-        friend.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+        friend.payment(&token["payment_id"]).await;
         let home = agent.close().await;
         Self {
             what: format!("{verb}, {method} {path}, {at:?}"),
@@ -50,7 +50,7 @@ impl Scene {
         tool: &'static str,
         arguments: Value,
     ) {
-        let child = ChildAgent::start(&self.home).await;
+        let child = Child::alone(&self.home).await;
         // Its keys and keysets are there before the request that counts.
         child.call("get_balance", json!({})).await.unwrap();
         let rule = self.proxy.fail(Rule::new(method, path, at).then(child.killer()));
@@ -60,10 +60,7 @@ impl Scene {
         println!(
             "{}: killed, answered {}",
             self.what,
-            answer.map_or_else(
-                || "nothing".to_owned(),
-                |answer| answer["structuredContent"]["state"].to_string()
-            )
+            answer.map_or_else(|| "nothing".to_owned(), |answer| answer["state"].to_string())
         );
         child.gone().await;
     }
@@ -76,7 +73,7 @@ impl Scene {
     async fn conserved(&self, agent: &Agent) {
         let history = self.friend.ok("list_history", json!({"kind": "token_sent"})).await;
         for token in history["entries"].as_array().unwrap() {
-            self.friend.ok("get_payment", json!({"payment_id": token["id"]})).await;
+            self.friend.payment(&token["id"]).await;
         }
         let sum = conserved(&self.what, &self.mint.auditor(), &[agent, &self.friend]).await;
         assert_eq!(sum.pending, 0, "{}: nothing is left open", self.what);
@@ -104,7 +101,7 @@ async fn kill_a_deposit(at: Boundary, side: Moment) {
         fund(&agent, 100).await;
         return scene.conserved(&agent).await;
     }
-    let child = ChildAgent::start(&child_home).await;
+    let child = Child::alone(&child_home).await;
     let rule = scene.proxy.fail(Rule::new(at.0, at.1, side).then(child.killer()));
     let made = child.call("deposit", json!({"amount_sats": 100})).await;
     child.call("get_deposit", json!({"wait_seconds": 45})).await;
@@ -149,7 +146,7 @@ async fn a_wallet_killed_in_a_payment_has_paid_once_or_can_pay_again() {
 
             let begun = at.1 == "/v1/melt/bolt11";
             let paid = begun && side == Moment::AfterMint;
-            let soon = Agent::reopen(Arc::clone(&scene.home)).await;
+            let soon = Agent::reopen(Arc::clone(&scene.home));
             if begun && !paid {
                 let open =
                     soon.ok("get_payment", json!({"payment_hash": hash, "wait_seconds": 6})).await;
@@ -207,7 +204,7 @@ async fn a_wallet_killed_while_it_makes_a_token_has_made_it_once() {
             scene.friend.ok("receive_token", json!({"token": made["token"]})).await["state"],
             "received"
         );
-        let claimed = agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
+        let claimed = agent.payment(&made["payment_id"]).await;
         assert_eq!(claimed["claimed"], true, "{claimed}");
         scene.conserved(&agent).await;
     }
@@ -232,7 +229,7 @@ async fn a_wallet_killed_while_it_takes_a_token_in_has_it_afterwards() {
 async fn a_wallet_killed_while_it_takes_its_token_back_has_it_back() {
     for side in SIDES {
         let scene = Scene::set("reclaim", SWAP, side).await;
-        let agent = Agent::reopen(Arc::clone(&scene.home)).await;
+        let agent = Agent::reopen(Arc::clone(&scene.home));
         let sent = agent.ok("send_token", json!({"amount_sats": 21})).await;
         agent.close().await;
         scene.kill(SWAP, side, "reclaim_token", json!({"payment_id": sent["payment_id"]})).await;

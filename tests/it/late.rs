@@ -3,14 +3,14 @@
 use serde_json::json;
 use testbed::{Moment, Proxy, Rule};
 
-use crate::world::{Agent, Home, conserved, fund, mint};
+use crate::world::{Agent, conserved, fund, mint};
 
 #[tokio::test]
 async fn a_swap_on_its_way_is_not_given_up_because_its_repeat_was_turned_away() {
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    let friend = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
+    let friend = Agent::new([proxy.url()]);
     fund(&agent, 10).await;
     fund(&friend, 100).await;
     let token = friend.ok("send_token", json!({"amount_sats": 21})).await;
@@ -20,13 +20,13 @@ async fn a_swap_on_its_way_is_not_given_up_because_its_repeat_was_turned_away() 
     let taken = agent.ok("receive_token", json!({"token": token["token"]})).await;
     assert_eq!((taken["state"].as_str(), proxy.fired(held)), (Some("pending"), 1), "{taken}");
     proxy.reached(busy).await;
-    let agent = Agent::reopen(agent.close().await).await;
-    let told = agent.ok("get_payment", json!({"payment_id": taken["receive_id"]})).await;
+    let agent = Agent::reopen(agent.close().await);
+    let told = agent.payment(&taken["receive_id"]).await;
     assert_ne!(told["final"], true, "the first request may yet arrive: {told}");
 
     assert_eq!(proxy.deliver().await.unwrap()[0].0, 200, "it arrives");
     let ended = agent.ended(&taken["receive_id"]).await;
     assert_eq!(ended["state"], "received", "{ended}");
-    friend.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+    friend.payment(&token["payment_id"]).await;
     conserved("received late", &mint.auditor(), &[&agent, &friend]).await;
 }

@@ -3,35 +3,14 @@
 
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::lies::{AGAIN, CLAIM, COINS, PAY, PRICE, RESTORED, SWAP, change, signatures};
+use testbed::harness::{Client, NOBODY};
 use testbed::{
     CoinLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie,
     TestMint,
 };
 
-use crate::world::{Agent, Home, conserved, fund, holdings, mint_with, sats};
-
-const CLAIM: &str = "/v1/mint/bolt11";
-const SWAP: &str = "/v1/swap";
-const PAY: &str = "/v1/melt/bolt11";
-const AGAIN: &str = "/v1/restore";
-/// A key that nobody here has: a token locked to it is always made by a swap.
-const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
-
-/// What can be wrong with signatures and be seen.
-fn bad_signatures() -> Vec<SignatureLie> {
-    vec![
-        SignatureLie::Point,
-        SignatureLie::Proof,
-        SignatureLie::NoProof,
-        SignatureLie::Amount,
-        SignatureLie::Keyset("00aabbccddeeff00".to_owned()),
-        SignatureLie::Fewer,
-        SignatureLie::More,
-        SignatureLie::Reordered,
-        SignatureLie::Duplicate,
-        SignatureLie::None,
-    ]
-}
+use crate::world::{Agent, conserved, fund, holdings, mint_with, sats};
 
 /// A wallet at a real mint that lies as told.
 pub(crate) struct Scene {
@@ -47,7 +26,7 @@ impl Scene {
         let (lightning, mint) = mint_with(MintOptions::default()).await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let liar = Liar::before(&proxy);
-        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+        let agent = Agent::new([proxy.url()]);
         if coins > 0 {
             fund(&agent, coins).await;
         }
@@ -66,7 +45,7 @@ impl Scene {
         let rule = self.proxy.fail(Rule::new("POST", SWAP, moment));
         let told = self.liar.told();
         self.liar.tell(lie);
-        let asked = json!({"amount_sats": 37, "memo": what, "lock_to": SOMEBODY});
+        let asked = json!({"amount_sats": 37, "memo": what, "lock_to": NOBODY});
         let made = self.agent.ok("send_token", asked).await;
         assert_eq!(
             (&made["state"], self.proxy.fired(rule)),
@@ -95,7 +74,7 @@ impl Scene {
         let agent = Agent::at(agent.close().await, || clock::now() + 240);
         let mut changes = agent.wallet().await.changes();
         let right = async {
-            while holdings(&agent).await.in_all() != mint.auditor().outstanding().unwrap() {
+            while holdings(&agent).await.all() != mint.auditor().outstanding().unwrap() {
                 changes.changed().await.unwrap();
             }
         };
@@ -104,47 +83,26 @@ impl Scene {
         Self { lightning, mint, proxy, liar, agent }
     }
 
-    /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that
-    /// a friend receives.
+    /// What is shown spendable the mint accepts: it goes out as a token that a friend receives.
     pub(crate) async fn all_is_good(&self) {
-        let held = holdings(&self.agent).await;
-        let friend = Agent::open(Home::at(&[(&self.mint.url(), true)])).await;
-        let friend_mint = self.mint.url();
-        let token = self
-            .agent
-            .ok(
-                "send_token",
-                json!({"amount_sats": held.spendable.saturating_sub(5), "memo": "all"}),
-            )
-            .await;
-        let text = token["token"].as_str().unwrap_or_else(|| panic!("{token}"));
-        // The token names the address at which the mint lies; the friend knows the mint by its own.
-        let Ok(mut read) = text.parse::<cdk_common::nuts::Token>() else { panic!("{text}") };
-        match &mut read {
-            cdk_common::nuts::Token::TokenV4(token) => {
-                token.mint_url = friend_mint.parse().unwrap()
-            }
-            cdk_common::nuts::Token::TokenV3(_) => panic!("an old token"),
-        }
-        friend.ok("receive_token", json!({"token": read.to_string()})).await;
+        let friend = Agent::new([self.proxy.url()]);
+        Client::all_is_good(&self.agent, &friend).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_with_wrong_signatures_is_not_received_and_comes_in_when_they_are_right() {
     let scene = Scene::new(0).await;
-    for (number, lie) in bad_signatures().iter().enumerate() {
+    for (number, lie) in signatures().iter().enumerate() {
         let before = holdings(&scene.agent).await.spendable;
         let told = scene.tell(&[CLAIM, AGAIN], lie);
         let deposit = scene.agent.ok("deposit", json!({"amount_sats": 100})).await;
         let id = &deposit["deposit_id"];
-        let shown =
-            scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 1})).await;
+        let shown = scene.agent.deposit_within(&id, 1).await;
         assert_ne!(shown["state"], "received", "{lie:?}: {shown}");
         assert_eq!(holdings(&scene.agent).await.spendable, before, "{lie:?}");
         scene.end(told, &format!("{lie:?}"));
-        let shown =
-            scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 30})).await;
+        let shown = scene.agent.deposit_within(&id, 30).await;
         assert_eq!(
             (&shown["state"], sats(&shown, "received_sats")),
             (&json!("received"), 100),
@@ -164,13 +122,13 @@ async fn a_deposit_with_wrong_signatures_is_not_received_and_comes_in_when_they_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_made_with_wrong_signatures_is_not_handed_out_until_they_are_right() {
     let mut scene = Scene::new(2_000).await;
-    for lie in bad_signatures() {
+    for lie in signatures() {
         let told = scene.tell(&[SWAP, AGAIN], &lie);
         let made = scene
             .agent
             .ok(
                 "send_token",
-                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": NOBODY}),
             )
             .await;
         assert_eq!(
@@ -190,9 +148,9 @@ async fn a_token_made_with_wrong_signatures_is_not_handed_out_until_they_are_rig
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
     let mut scene = Scene::new(0).await;
-    let friend = Agent::open(Home::at(&[(&scene.proxy.url(), true)])).await;
+    let friend = Agent::new([scene.proxy.url()]);
     fund(&friend, 2_000).await;
-    for lie in bad_signatures() {
+    for lie in signatures() {
         let gift =
             friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await;
         let before = holdings(&scene.agent).await.spendable;
@@ -202,10 +160,7 @@ async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
         assert_eq!(holdings(&scene.agent).await.spendable, before, "{lie:?}");
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later().await;
-        let shown = scene
-            .agent
-            .ok("get_payment", json!({"payment_id": taken["receive_id"], "wait_seconds": 30}))
-            .await;
+        let shown = scene.agent.payment_within(&taken["receive_id"], 30).await;
         assert_eq!(shown["state"], "received", "{lie:?}: {shown}");
     }
     scene.agent.ok("get_balance", json!({})).await;
@@ -215,15 +170,9 @@ async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_change_makes_no_coins_and_a_payment_stays_paid() {
     let mut scene = Scene::new(5_000).await;
-    for lie in [
-        SignatureLie::Point,
-        SignatureLie::Proof,
-        SignatureLie::NoProof,
-        SignatureLie::Keyset("00aabbccddeeff00".to_owned()),
-        SignatureLie::More,
-    ] {
+    for lie in change() {
         let invoice = scene.lightning.payee("shop").invoice(300, "").unwrap().to_string();
-        let told = scene.tell(&[PAY, "/v1/melt/quote", AGAIN], &lie);
+        let told = scene.tell(&[PAY, PRICE, AGAIN], &lie);
         let paid = scene.agent.ok("pay", json!({"to": invoice})).await;
         assert_eq!(paid["state"], "settled", "{lie:?}: {paid}");
         let held = holdings(&scene.agent).await;
@@ -238,23 +187,11 @@ async fn wrong_change_makes_no_coins_and_a_payment_stays_paid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
     let mut scene = Scene::new(2_000).await;
-    let lies = [
-        RestoreLie::Partial,
-        RestoreLie::Duplicate,
-        RestoreLie::Again,
-        RestoreLie::Foreign,
-        RestoreLie::Mixed,
-        RestoreLie::FewerSignatures,
-        RestoreLie::Reordered,
-    ];
-    for lie in lies {
+    for lie in RESTORED {
         let what = format!("{lie:?}");
         let (told, made) = scene.unanswered(Moment::AfterMint, Lie::Restored(lie), &what).await;
         scene = scene.later().await;
-        let shown = scene
-            .agent
-            .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2}))
-            .await;
+        let shown = scene.agent.payment_within(&made["payment_id"], 2).await;
         let true_in_another_order = lie == RestoreLie::Reordered;
         assert_eq!(shown["state"] == "settled", true_in_another_order, "{lie:?}: {shown}");
         scene.end(told, &format!("{lie:?}"));
@@ -271,10 +208,7 @@ async fn an_empty_answer_about_our_own_swap_loses_nothing() {
     let lie = Lie::Restored(RestoreLie::Empty);
     let (told, made) = scene.unanswered(Moment::AfterMint, lie, "nothing was signed").await;
     scene = scene.later().await;
-    scene
-        .agent
-        .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2}))
-        .await;
+    scene.agent.payment_within(&made["payment_id"], 2).await;
     scene.end(told, "nothing was signed");
     scene.later_and_right("after an empty answer").await;
 }
@@ -287,28 +221,21 @@ async fn a_token_said_to_be_claimed_is_not_forgotten() {
     scene.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
     scene = scene.later().await;
     scene.agent.wallet().await.recovery().settle().await.unwrap();
-    scene
-        .agent
-        .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1}))
-        .await;
+    scene.agent.payment_within(&made["payment_id"], 1).await;
     scene.end(told, "all coins are spent");
     scene = scene.later_and_right("after a lie about claimed coins").await;
-    let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
+    let shown = scene.agent.payment(&made["payment_id"]).await;
     assert_eq!((&shown["claimed"], &shown["token"]), (&json!(false), &made["token"]), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn states_that_no_mint_can_give_decide_nothing() {
     let mut scene = Scene::new(2_000).await;
-    let words = ["RESERVED", "PENDING_SPENT", "BORROWED"].map(CoinLie::All);
-    for lie in words.into_iter().chain([CoinLie::Missing, CoinLie::Reordered, CoinLie::Others]) {
+    for lie in COINS {
         let what = format!("{lie:?}");
         let (told, made) = scene.unanswered(Moment::BeforeRequest, Lie::Coins(lie), &what).await;
         scene = scene.later().await;
-        let shown = scene
-            .agent
-            .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2}))
-            .await;
+        let shown = scene.agent.payment_within(&made["payment_id"], 2).await;
         assert_eq!(shown["state"], "pending", "{lie:?}: {shown}");
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later().await;

@@ -6,10 +6,13 @@ use nutpurse::testing::policy::SomeLimits;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, MintOptions, TestMint};
 
-use crate::world::{Agent, Failure, Home, conserved, fund, mint, mint_with, paid_out, sats};
+use crate::world::{
+    Agent, Failure, Home, Limits, Settings, conserved, fund, mint, mint_with, owned, paid_out, sats,
+};
 
 async fn limited(mint: &TestMint, per_payment: u64, per_day: u64) -> Agent {
-    let agent = Agent::open(Home::with_limits(&[(&mint.url(), true)], per_payment, per_day)).await;
+    let settings = Settings::at([mint.url()]).limits(Limits { per_payment, per_day });
+    let agent = Agent::open(Home::new(&settings).unwrap());
     fund(&agent, 2_000).await;
     agent
 }
@@ -82,7 +85,7 @@ async fn a_pause_in_the_middle_of_forty_payments_lets_none_begin_after_it() {
         invoices.iter().map(|invoice| Box::pin(lightning.attempted(invoice.payment_hash()))),
     )
     .await;
-    Edit::paused(&agent.home().owned(), true).unwrap().commit(false).unwrap();
+    Edit::paused(&owned(&agent.home()), true).unwrap().commit(false).unwrap();
     // What was being admitted at that moment is written before this is.
     agent.ok("deposit", json!({"amount_sats": 1})).await;
     let begun = payments(&agent).await;
@@ -104,7 +107,7 @@ async fn a_pause_in_the_middle_of_forty_payments_lets_none_begin_after_it() {
     {
         agent.refused(tool, arguments, "spending_paused").await;
     }
-    Edit::paused(&agent.home().owned(), false).unwrap().commit(true).unwrap();
+    Edit::paused(&owned(&agent.home()), false).unwrap().commit(true).unwrap();
     agent.ok("pay", invoice(&lightning, 5)).await;
 }
 
@@ -129,16 +132,19 @@ async fn a_lower_limit_holds_at_once_and_a_higher_one_by_hand_only_after_a_resta
     let (lightning, mint) = mint().await;
     let agent = limited(&mint, 50, 1_000).await;
     let (url, home) = (mint.url(), agent.home());
-    let mints = [(url.as_str(), true)];
+    let within = |per_payment| {
+        let limits = Limits { per_payment, per_day: 1_000 };
+        home.configure(&Settings::at([&url]).limits(limits)).unwrap();
+    };
     agent.ok("pay", invoice(&lightning, 20)).await;
 
-    home.write_config(&mints, 10, 1_000, "");
+    within(10);
     let refusal = agent.refused("pay", invoice(&lightning, 20), "over_payment_limit").await;
     assert_eq!(details(&refusal).0, 10);
-    home.write_config(&mints, 60, 1_000, "");
+    within(60);
     agent.refused("pay", invoice(&lightning, 20), "over_payment_limit").await;
 
-    let agent = Agent::reopen(agent.close().await).await;
+    let agent = Agent::reopen(agent.close().await);
     agent.ok("pay", invoice(&lightning, 60)).await;
     agent.refused("pay", invoice(&lightning, 61), "over_payment_limit").await;
 }
@@ -149,7 +155,7 @@ async fn a_higher_limit_that_a_person_confirmed_holds_at_once() {
     let agent = limited(&mint, 10, 1_000).await;
     agent.refused("pay", invoice(&lightning, 20), "over_payment_limit").await;
     let change = SomeLimits { per_payment_sats: Some(20), ..SomeLimits::default() };
-    Edit::limits(&agent.home().owned(), &change).unwrap().commit(true).unwrap();
+    Edit::limits(&owned(&agent.home()), &change).unwrap().commit(true).unwrap();
     agent.ok("pay", invoice(&lightning, 20)).await;
     agent.refused("pay", invoice(&lightning, 21), "over_payment_limit").await;
 }

@@ -4,7 +4,7 @@ use cdk_common::nuts::SecretKey;
 use serde_json::{Value, json};
 use testbed::{Lightning, Moment, Proxy, Rule, TestMint};
 
-use crate::world::{Agent, Home, conserved, fund, funded, holdings, mint, sats};
+use crate::world::{Agent, conserved, fund, funded, holdings, mint, sats};
 
 fn key() -> String {
     SecretKey::generate().public_key().to_hex()
@@ -24,11 +24,8 @@ impl Bench {
     async fn start() -> Self {
         let (lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let (giver, taker) = (
-            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
-            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
-        );
-        let source = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+        let (giver, taker) = (Agent::new([proxy.url()]), Agent::new([proxy.url()]));
+        let source = Agent::new([proxy.url()]);
         fund(&source, 400).await;
         fund(&taker, 500).await;
         // What is received lies there as 256, 128 and small coins: 21 of it takes a swap.
@@ -47,7 +44,7 @@ impl Bench {
             let tokens = agent.ok("list_history", json!({"kind": "token_sent"})).await;
             for token in tokens["entries"].as_array().unwrap() {
                 // The mint is asked who has claimed what.
-                agent.ok("get_payment", json!({"payment_id": token["id"]})).await;
+                agent.payment(&token["id"]).await;
             }
         }
         conserved(what, &self.mint.auditor(), &[&self.giver, &self.taker, &self.source]).await;
@@ -58,7 +55,7 @@ impl Bench {
             self.taker.ok("receive_token", json!({"token": token})).await["state"],
             "received"
         );
-        let third = Agent::open(Home::at(&[(&self.proxy.url(), true)])).await;
+        let third = Agent::new([self.proxy.url()]);
         third.refused("receive_token", json!({"token": token}), "token_spent").await;
         assert_eq!(holdings(&third).await.spendable, 0);
     }
@@ -210,7 +207,7 @@ async fn a_rotated_keyset_stops_no_verb_for_good() {
     }
     let tokens = giver.ok("list_history", json!({"kind": "token_sent"})).await;
     for token in tokens["entries"].as_array().unwrap() {
-        giver.ok("get_payment", json!({"payment_id": token["id"]})).await;
+        giver.payment(&token["id"]).await;
     }
     conserved("rotated", &mint.auditor(), &[&agent, &giver]).await;
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{Currency, InvoiceSpec, Lightning, MintOptions, TestMint};
 
-use crate::world::{Agent, Home, at_mint, fund, holdings, mint, sats};
+use crate::world::{Agent, Home, Settings, at_mint, fund, holdings, mint, sats};
 
 struct Two {
     lightning: Lightning,
@@ -26,9 +26,10 @@ impl Two {
         let play = TestMint::start(&lightning, MintOptions::named("play")).await.unwrap();
         let real = TestMint::start(&lightning, MintOptions::named("real")).await.unwrap();
         let (play_url, real_url) = (play.url(), real.url());
-        let home = Home::at(&[(&play_url, true)]);
-        home.write_config(&[(&play_url, true), (&real_url, false)], 100_000, 1_000_000, "");
-        let agent = Agent::open(home).await;
+        let both = Settings::at([&play_url]).mint(&real_url, false);
+        let home = Home::at([&play_url]).unwrap();
+        home.configure(&both).unwrap();
+        let agent = Agent::open(home);
         fund(&agent, 1_000).await;
         let invoice = lightning.payee("shop").invoice(40, "for play").unwrap().to_string();
         let paid = agent.ok("pay", json!({"to": invoice})).await;
@@ -36,8 +37,8 @@ impl Two {
         let deposit = agent.ok("get_deposit", json!({})).await;
         assert_eq!([&paid["money"], &token["money"], &deposit["money"]], ["play"; 3]);
         let home = agent.close().await;
-        home.write_mints(&[(&play_url, true), (&real_url, false)]);
-        let agent = Agent::reopen(home).await;
+        home.set(&both).unwrap();
+        let agent = Agent::reopen(home);
         fund(&agent, 500).await;
         Self { lightning, play, real, agent, paid, invoice, token, deposit }
     }
@@ -122,7 +123,7 @@ async fn what_was_paid_in_play_money_is_never_shown_as_real() {
 #[tokio::test]
 async fn no_choice_falls_on_a_test_mint_once_the_wallet_is_real() {
     let two = Two::start().await;
-    let friend = Agent::open(Home::at(&[(&two.play.url(), true)])).await;
+    let friend = Agent::new([two.play.url()]);
     fund(&friend, 100).await;
     let token = friend.ok("send_token", json!({"amount_sats": 50})).await["token"].clone();
     drop(two.play.take_requests());
@@ -177,8 +178,8 @@ async fn a_silent_real_mint_is_never_stood_in_for_by_play_money() {
 async fn a_wallet_that_was_real_is_never_a_play_wallet_again() {
     let two = Two::start().await;
     let home = two.agent.close().await;
-    home.write_mints(&[(&two.play.url(), true)]);
-    let agent = Agent::reopen(home).await;
+    home.set(&Settings::at([two.play.url()])).unwrap();
+    let agent = Agent::reopen(home);
     let balance = agent.ok("get_balance", json!({})).await;
     assert_eq!(
         (&balance["money"], sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")),
@@ -229,19 +230,17 @@ async fn real_money_pays_the_main_network_alone_and_play_money_any() {
 async fn every_answer_with_an_amount_says_what_money_it_is() {
     let (lightning, mint) = mint().await;
     for (test, money) in [(true, "play"), (false, "real")] {
-        let agent = Agent::open(Home::at(&[(&mint.url(), test)])).await;
+        let settings = Settings::default().mint(mint.url(), test);
+        let agent = Agent::open(Home::new(&settings).unwrap());
         fund(&agent, 300).await;
         let invoice = lightning.payee("shop").invoice(5, "x").unwrap().to_string();
         let estimate = agent.ok("estimate", json!({"to": invoice})).await;
         let paid = agent.ok("pay", json!({"to": invoice})).await;
         let sent = agent.ok("send_token", json!({"amount_sats": 64})).await;
-        let other = Agent::open(Home::at(&[(&mint.url(), test)])).await;
+        let other = Agent::open(Home::new(&settings).unwrap());
         let answers = [
             ("estimate", estimate),
-            (
-                "get_payment",
-                agent.ok("get_payment", json!({"payment_id": paid["payment_id"]})).await,
-            ),
+            ("get_payment", agent.payment(&paid["payment_id"]).await),
             ("pay", paid),
             ("receive_token", other.ok("receive_token", json!({"token": sent["token"]})).await),
             (
@@ -268,12 +267,10 @@ async fn two_mints(one: MintOptions, other: MintOptions) -> (Lightning, TestMint
     let lightning = Lightning::new();
     let one = TestMint::start(&lightning, one).await.unwrap();
     let other = TestMint::start(&lightning, other).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&one.url(), true), (&other.url(), true)])).await;
+    let agent = Agent::new([one.url(), other.url()]);
     for mint in [&one, &other] {
         let deposit = agent.ok("deposit", json!({"amount_sats": 500, "mint": mint.url()})).await;
-        agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-            .await;
+        agent.deposit_within(&deposit["deposit_id"], 30).await;
     }
     (lightning, one, other, agent)
 }
@@ -302,14 +299,12 @@ async fn money_moves_from_mint_to_mint_and_an_own_invoice_has_the_mints_word_alo
     let lightning = Lightning::new();
     let from = TestMint::start(&lightning, MintOptions::named("from")).await.unwrap();
     let to = TestMint::start(&lightning, manual).await.unwrap();
-    let mover = Agent::open(Home::at(&[(&from.url(), true), (&to.url(), true)])).await;
+    let mover = Agent::new([from.url(), to.url()]);
     fund(&mover, 500).await;
     let made = mover.ok("deposit", json!({"amount_sats": 200, "mint": to.url()})).await;
     let paid = mover.ok("pay", json!({"to": made["bolt11"]})).await;
     assert_eq!((&paid["mint"], &paid["proof"]), (&json!(from.url()), &json!("preimage")));
-    let got = mover
-        .ok("get_deposit", json!({"deposit_id": made["deposit_id"], "wait_seconds": 30}))
-        .await;
+    let got = mover.deposit_within(&made["deposit_id"], 30).await;
     assert_eq!(got["state"], "received", "{got}");
     for mint in [&from, &to] {
         assert_eq!(at_mint(&mover, &mint.url()).await, (mint.auditor().outstanding().unwrap(), 0));
@@ -321,8 +316,7 @@ async fn money_moves_from_mint_to_mint_and_an_own_invoice_has_the_mints_word_alo
         (&json!("settled"), &json!("mint_word"), None),
         "{paid}"
     );
-    let got =
-        mover.ok("get_deposit", json!({"deposit_id": own["deposit_id"], "wait_seconds": 30})).await;
+    let got = mover.deposit_within(&own["deposit_id"], 30).await;
     assert_eq!(got["state"], "received", "{got}");
     assert_eq!(at_mint(&mover, &to.url()).await.0, to.auditor().outstanding().unwrap());
 }

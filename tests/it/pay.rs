@@ -85,7 +85,7 @@ async fn a_token_goes_from_wallet_to_wallet_and_another_comes_back() {
     let received = taker.ok("receive_token", json!({"token": sent["token"]})).await;
     assert_eq!(received["state"], "received", "{received}");
     assert_eq!(sats(&received, "received_sats") + sats(&received, "fee_sats"), 21);
-    let claimed = giver.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
+    let claimed = giver.payment(&sent["payment_id"]).await;
     assert_eq!(claimed["claimed"], true, "{claimed}");
     conserved("received 21", &mint.auditor(), &[&giver, &taker]).await;
 

@@ -53,7 +53,7 @@ enum End {
 impl Scene {
     async fn of(verb: Verb) -> Self {
         let (lightning, mint) = mint().await;
-        let friend = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+        let friend = Agent::new([mint.url()]);
         fund(&friend, 20_000).await;
         let shop = lightning.payee("shop");
         Self { verb, lightning, shop, mint, friend, elsewhere: 0, points: 0 }
@@ -61,7 +61,7 @@ impl Scene {
 
     /// A wallet with 200 sats, closed, and what it will be asked.
     async fn prepare(&self) -> (Arc<Home>, Call) {
-        let agent = Agent::open(Home::at(&[(&self.mint.url(), true)])).await;
+        let agent = Agent::new([self.mint.url()]);
         fund(&agent, 200).await;
         let call = |tool, arguments| Call { tool, arguments, hash: None };
         let call = match self.verb {
@@ -109,9 +109,7 @@ impl Scene {
     async fn call(&self, agent: &Agent, call: &Call) {
         let answer = agent.call(call.tool, call.arguments.clone()).await;
         if let (Verb::Deposit, Ok(deposit)) = (self.verb, answer) {
-            agent
-                .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-                .await;
+            agent.deposit_within(&deposit["deposit_id"], 30).await;
         }
     }
 
@@ -217,8 +215,7 @@ impl Scene {
                 assert_eq!(token["state"], "settled", "{what}: {token}");
                 if self.verb != Verb::SendLocked {
                     self.friend.ok("receive_token", json!({"token": token["token"]})).await;
-                    let claimed =
-                        agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+                    let claimed = agent.payment(&token["payment_id"]).await;
                     assert_eq!(claimed["claimed"], true, "{what}: {claimed}");
                 }
             }
@@ -249,7 +246,7 @@ impl Scene {
         for token in
             sent["entries"].as_array().unwrap().iter().filter(|token| token["claimed"] == false)
         {
-            self.friend.ok("get_payment", json!({"payment_id": token["id"]})).await;
+            self.friend.payment(&token["id"]).await;
         }
         let (ours, friends) = (holdings(agent).await, holdings(&self.friend).await);
         let [ours_in_all, friends_in_all] =

@@ -6,7 +6,7 @@ use testbed::{Behaviour, Bolt11Invoice, Lightning, Moment, Payee, Proxy, Rule, T
 use tokio::task::JoinHandle;
 
 use crate::world::{
-    Agent, Failure, Home, conserved, fund, funded, holdings, mint, paid_out, routes, sats,
+    Agent, Failure, conserved, fund, funded, holdings, mint, paid_out, proxied, routes, sats,
 };
 
 struct Held {
@@ -22,10 +22,7 @@ struct Held {
 impl Held {
     /// A payment that its payee holds, whose caller still waits.
     async fn begin() -> Self {
-        let (lightning, mint) = mint().await;
-        let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-        fund(&agent, 1_000).await;
+        let (lightning, mint, proxy, agent) = proxied(1_000).await;
         let shop = lightning.payee("shop");
         let invoice = shop.invoice(50, "held").unwrap();
         lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Pending);
@@ -182,10 +179,7 @@ async fn a_caller_who_waits_is_answered_pending_in_time_and_then_stands_in_doubt
 
 #[tokio::test]
 async fn no_call_waits_longer_than_45_seconds_for_a_silent_mint() {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 500).await;
+    let (lightning, _mint, proxy, agent) = proxied(500).await;
     for tool in ["pay", "estimate"] {
         let hung = proxy.fail(Rule::new("POST", "/v1/melt/quote", Moment::Hang));
         let invoice = lightning.payee("shop").invoice(5, "silence").unwrap().to_string();
@@ -206,10 +200,7 @@ async fn no_call_waits_longer_than_45_seconds_for_a_silent_mint() {
 
 #[tokio::test]
 async fn what_was_answered_as_not_begun_never_begins() {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 500).await;
+    let (lightning, mint, proxy, agent) = proxied(500).await;
     let shop = lightning.payee("shop");
     agent.ok("pay", json!({"to": shop.invoice(1, "warm").unwrap().to_string()})).await;
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
@@ -251,7 +242,7 @@ async fn what_was_answered_as_not_begun_never_begins() {
     }
     let home = agent.close().await;
     assert_eq!(shop.received(), 1, "the refused payment was not made behind its caller's back");
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     conserved("refused", &mint.auditor(), &[&agent]).await;
 }
 
@@ -346,7 +337,7 @@ async fn twenty_takers_of_one_token_in_parallel_are_one_receipt() {
     assert_eq!(ids.len(), 1, "{ids:?}");
     let again = taker.ok("receive_token", json!({"token": token})).await;
     assert_eq!((&again["state"], &again["replayed"]), (&json!("received"), &json!(true)));
-    giver.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
+    giver.payment(&sent["payment_id"]).await;
     conserved("received once", &mint.auditor(), &[&giver, &taker]).await;
 }
 

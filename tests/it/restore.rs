@@ -8,10 +8,10 @@ use std::process::Output;
 use nutpurse::testing::store::{Store, StoreError};
 use nutpurse::testing::wallet::engine::recheck::Which;
 use serde_json::json;
-use testbed::{Moment, Proxy, Rule, TestMint};
+use testbed::{Moment, Rule, TestMint};
 
 use crate::world::{
-    Agent, Home, at_mint, binary, conserved, fund, funded, holdings, mint, mint_with, sats,
+    Agent, Home, at_mint, binary, conserved, fund, funded, holdings, mint, mint_with, proxied, sats,
 };
 
 /// The words of a home.
@@ -47,8 +47,7 @@ pub(crate) fn restored(home: &Home, words: &str) -> String {
 
 /// A new home of the same mints.
 pub(crate) fn fresh(mints: &[&TestMint]) -> Home {
-    let urls: Vec<String> = mints.iter().map(|mint| mint.url()).collect();
-    Home::at(&urls.iter().map(|url| (url.as_str(), true)).collect::<Vec<_>>())
+    Home::at(mints.iter().map(|mint| mint.url())).unwrap()
 }
 
 /// Uses up counters of a closed wallet, as claims do that the mint never sees.
@@ -98,7 +97,7 @@ async fn a_lost_machine_is_made_again_from_its_words() {
     assert!(out.contains("device: 1"), "device 0 is known to the mint: {out}");
     assert!(out.contains("nothing can be spent before"), "{out}");
 
-    let agent = Agent::open(home).await;
+    let agent = Agent::open(home);
     let after = conserved("restored", &mint.auditor(), &[&agent]).await;
     assert_eq!(after.spendable, before.spendable + 33, "an unclaimed token is ours again");
     let invoice = lightning.payee("shop").invoice(20, "too early").unwrap().to_string();
@@ -129,7 +128,7 @@ async fn coins_beyond_a_gap_are_found_and_a_second_restore_finds_nothing_new() {
     let wallet = agent.home();
     agent.close().await;
     skip(&wallet, &mint, 250).await;
-    let agent = Agent::reopen(wallet).await;
+    let agent = Agent::reopen(wallet);
     fund(&agent, 77).await;
     let lost = agent.close().await;
     let home = fresh(&[&mint]);
@@ -150,7 +149,7 @@ async fn coins_beyond_a_gap_are_found_and_a_second_restore_finds_nothing_new() {
     assert!(
         !wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("not the words")
     );
-    let agent = Agent::open(home).await;
+    let agent = Agent::open(home);
     assert_eq!(conserved("beyond a gap", &mint.auditor(), &[&agent]).await.spendable, 177);
 }
 
@@ -158,12 +157,10 @@ async fn coins_beyond_a_gap_are_found_and_a_second_restore_finds_nothing_new() {
 async fn a_mint_that_is_down_is_asked_later_and_not_used_until_then() {
     let ((_one, up), (_other, down)) =
         (mint().await, mint_with(testbed::MintOptions::named("other")).await);
-    let agent = Agent::open(fresh(&[&up, &down])).await;
+    let agent = Agent::open(fresh(&[&up, &down]));
     for mint in [&up, &down] {
         let deposit = agent.ok("deposit", json!({"amount_sats": 90, "mint": mint.url()})).await;
-        agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-            .await;
+        agent.deposit_within(&deposit["deposit_id"], 30).await;
     }
     let lost = agent.close().await;
     let home = fresh(&[&up, &down]);
@@ -177,19 +174,17 @@ async fn a_mint_that_is_down_is_asked_later_and_not_used_until_then() {
         !partly.status.success() && out.contains("NOT asked") && err.contains("again later"),
         "{out}{err}"
     );
-    let agent = Agent::open(home).await;
+    let agent = Agent::open(home);
     assert_eq!(at_mint(&agent, &up.url()).await, (90, 0));
     agent
         .refused("deposit", json!({"amount_sats": 5, "mint": down.url()}), "mint_unreachable")
         .await;
     let home = agent.close().await;
     down.resume().await.unwrap();
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     assert_eq!(at_mint(&agent, &down.url()).await, (90, 0), "the next start asks it");
     let deposit = agent.ok("deposit", json!({"amount_sats": 5, "mint": down.url()})).await;
-    let deposit = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-        .await;
+    let deposit = agent.deposit_within(&deposit["deposit_id"], 30).await;
     assert_eq!(deposit["state"], "received");
     assert_eq!(
         (down.auditor().outstanding().unwrap(), at_mint(&agent, &down.url()).await),
@@ -206,12 +201,9 @@ async fn a_restore_that_is_killed_is_run_again() {
         ("/v1/checkstate", 1),
         ("/v1/restore", 4),
     ] {
-        let (_lightning, mint) = mint().await;
-        let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-        fund(&agent, 250).await;
+        let (_lightning, mint, proxy, agent) = proxied(250).await;
         let lost = agent.close().await;
-        let home = Home::at(&[(&proxy.url(), true)]);
+        let home = Home::at([proxy.url()]).unwrap();
         let mut command = binary::binary(&home);
         command
             .args(["restore", "--words"])
@@ -230,7 +222,7 @@ async fn a_restore_that_is_killed_is_run_again() {
         assert_eq!((proxy.fired(rule), ended.success()), (1, false), "{at} {nth}");
         proxy.clear();
         restored(&home, &words(&lost));
-        let agent = Agent::open(home).await;
+        let agent = Agent::open(home);
         assert_eq!(conserved(at, &mint.auditor(), &[&agent]).await.spendable, 250);
     }
 }
@@ -242,10 +234,10 @@ async fn two_homes_of_the_same_words_have_devices_of_their_own() {
     let words = words(&first.home());
     let (second, third) = (fresh(&[&mint]), fresh(&[&mint]));
     assert!(restored(&second, &words).contains("device: 1"));
-    let second = Agent::open(second).await;
+    let second = Agent::open(second);
     fund(&second, 10).await;
     assert!(restored(&third, &words).contains("device: 2"));
-    let third = Agent::open(third).await;
+    let third = Agent::open(third);
     fund(&third, 20).await;
     assert_eq!(
         (holdings(&second).await.spendable, holdings(&third).await.spendable),
@@ -263,7 +255,7 @@ async fn ten_thousand_counters_are_asked_in_seconds() {
     let home = funded(&mint, 1).await.close().await;
     for _ in 0..40 {
         skip(&home, &mint, 250).await;
-        let agent = Agent::reopen(home.clone()).await;
+        let agent = Agent::reopen(home.clone());
         fund(&agent, 1).await;
         agent.close().await;
     }
@@ -278,10 +270,7 @@ async fn ten_thousand_counters_are_asked_in_seconds() {
 
 #[tokio::test]
 async fn looking_through_a_mint_revives_no_coin_that_a_payment_spends_meanwhile() {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 200).await;
+    let (lightning, mint, proxy, agent) = proxied(200).await;
     let melt = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldBefore));
     let invoice = lightning.payee("shop").invoice(50, "meanwhile").unwrap().to_string();
     let paying = agent.start("pay", json!({"to": invoice}));

@@ -1,27 +1,21 @@
 //! A mint's keyset goes out of use at an awkward moment, its fee rises, or it is one of many.
 
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Behaviour, KeysetLie, Liar, Lie, MintOptions, Moment, Proxy, Rule};
 
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, mint_with, sats};
-
-/// A key that nobody here has: a token locked to it is always made by a swap.
-const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+use crate::world::{Agent, conserved, fund, holdings, mint, mint_with, proxied, sats};
 
 /// How often this was asked for.
 fn asked(proxy: &Proxy, method: &str, path: &str) -> usize {
-    proxy
-        .exchanges()
-        .iter()
-        .filter(|one| one.method == method && one.path.starts_with(path))
-        .count()
+    proxy.count(|one| one.method == method && one.path.starts_with(path))
 }
 
 #[tokio::test]
 async fn a_deposit_whose_claim_was_lost_before_its_keyset_went_out_of_use_is_received() {
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     let lost = proxy.fail(Rule::new("POST", "/v1/mint/bolt11", Moment::BeforeRequest));
     let deposit = agent.ok("deposit", json!({"amount_sats": 152})).await;
     proxy.reached(lost).await;
@@ -41,7 +35,7 @@ async fn change_that_is_never_signed_becomes_part_of_the_fee() {
     // At this fee small proofs cost more than they are worth: the inputs exceed what is needed.
     let dear = MintOptions { input_fee_ppk: 1_000, ..MintOptions::default() };
     let (lightning, mint) = mint_with(dear).await;
-    let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    let agent = Agent::new([mint.url()]);
     fund(&agent, 64).await;
     let invoice = lightning.payee("shop").invoice(20, "held").unwrap();
     lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Pending);
@@ -73,11 +67,8 @@ async fn change_that_is_never_signed_becomes_part_of_the_fee() {
 
 #[tokio::test]
 async fn a_token_whose_keyset_goes_out_of_use_with_no_other_in_use_leaves_nothing_behind() {
-    let (_lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 1_000).await;
-    let send = json!({"amount_sats": 37, "lock_to": SOMEBODY, "idempotency_key": "k"});
+    let (_lightning, mint, proxy, agent) = proxied(1_000).await;
+    let send = json!({"amount_sats": 37, "lock_to": NOBODY, "idempotency_key": "k"});
     proxy.fail(Rule::new("POST", "/v1/swap", Moment::Refuse(12_002)));
     proxy.rewrite(|path, mut answer| {
         if path == "/v1/keysets" {
@@ -118,12 +109,11 @@ async fn a_fee_that_was_raised_is_learnt_at_the_first_refusal() {
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let liar = Liar::before(&proxy);
         liar.tell(Lie::Keysets(KeysetLie::Fee(0)));
-        let [agent, friend] = [(), ()].map(|()| Agent::open(Home::at(&[(&proxy.url(), true)])));
-        let (agent, friend) = (agent.await, friend.await);
+        let [agent, friend] = [(); 2].map(|()| Agent::new([proxy.url()]));
         fund(&agent, 500).await;
         fund(&friend, 64).await;
         let call = match tool {
-            "send_token" => json!({"amount_sats": 37, "lock_to": SOMEBODY}),
+            "send_token" => json!({"amount_sats": 37, "lock_to": NOBODY}),
             // All that there is goes as it is, whatever the fee.
             "receive_token" => {
                 json!({"token": friend.ok("send_token", json!({"amount_sats": 64})).await["token"]})
@@ -147,7 +137,7 @@ async fn a_fee_that_was_raised_is_learnt_at_the_first_refusal() {
             let sent = friend.ok("list_history", json!({"kind": "token_sent"})).await["entries"][0]
                 ["id"]
                 .clone();
-            friend.ok("get_payment", json!({"payment_id": sent})).await;
+            friend.payment(&sent).await;
         }
         conserved(tool, &mint.auditor(), &[&agent, &friend]).await;
     }
@@ -165,8 +155,7 @@ async fn of_many_keysets_only_the_keys_that_are_needed_are_fetched() {
         }
         answer
     });
-    let [agent, friend] = [(), ()].map(|()| Agent::open(Home::at(&[(&proxy.url(), true)])));
-    let (agent, friend) = (agent.await, friend.await);
+    let [agent, friend] = [(); 2].map(|()| Agent::new([proxy.url()]));
     fund(&agent, 500).await;
     agent
         .ok(
@@ -176,7 +165,7 @@ async fn of_many_keysets_only_the_keys_that_are_needed_are_fetched() {
         .await;
     let token = agent.ok("send_token", json!({"amount_sats": 37, "memo": "one of many"})).await;
     friend.ok("receive_token", json!({"token": token["token"]})).await;
-    agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+    agent.payment(&token["payment_id"]).await;
     let keys: Vec<Value> = proxy
         .exchanges()
         .iter()

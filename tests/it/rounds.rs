@@ -17,7 +17,7 @@ use testbed::{Bolt11Invoice, Lightning, MintOptions, Moment, Proxy, Rule, TestMi
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::world::{Agent, Home, fund, mint, mint_with};
+use crate::world::{Agent, fund, mint_with, owned, proxied};
 
 /// How many things are open at the mint that does not answer: deposits, tokens, and one payment.
 const OPEN: (usize, usize) = (20, 29);
@@ -37,15 +37,13 @@ impl Scene {
             mint_with(MintOptions { auto_pay: None, ..MintOptions::named("hung") }).await;
         let other = TestMint::start(&lightning, MintOptions::named("other")).await.unwrap();
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&other.url(), true), (&proxy.url(), true)])).await;
+        let agent = Agent::new([other.url(), proxy.url()]);
         fund(&agent, 500).await;
         let first = agent.ok("deposit", json!({"amount_sats": 255, "mint": proxy.url()})).await;
         lightning
             .pay(&first["bolt11"].as_str().unwrap().parse::<Bolt11Invoice>().unwrap())
             .unwrap();
-        let got = agent
-            .ok("get_deposit", json!({"deposit_id": first["deposit_id"], "wait_seconds": 30}))
-            .await;
+        let got = agent.deposit_within(&first["deposit_id"], 30).await;
         assert_eq!(got["state"], "received", "{got}");
         for number in 0..OPEN.0 {
             agent.ok("deposit", json!({"amount_sats": 1 + number, "mint": proxy.url()})).await;
@@ -71,7 +69,7 @@ impl Scene {
             tell.notify_one();
         };
         self.proxy.fail(Rule::new("", "", at).every().then(count));
-        let agent = Agent::reopen(home).await;
+        let agent = Agent::reopen(home);
         agent.wallet().await;
         (Self { agent, ..self }, asked, told)
     }
@@ -86,10 +84,7 @@ impl Scene {
         let balance = self.agent.ok("get_balance", json!({})).await;
         assert_eq!(balance["unclaimed_sats"], OPEN.1, "{balance}");
         let deposit = self.agent.ok("deposit", json!({"amount_sats": 5, "mint": other})).await;
-        let got = self
-            .agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10}))
-            .await;
+        let got = self.agent.deposit_within(&deposit["deposit_id"], 10).await;
         assert_eq!(got["state"], "received", "{got}");
         assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
     }
@@ -153,16 +148,13 @@ fn token(mint: &str, number: usize) -> (Payment, Change) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_take_three_questions()
 {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 500).await;
+    let (lightning, _mint, proxy, agent) = proxied(500).await;
     proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldThenDeliver));
     let invoice = lightning.payee("shop").invoice(20, "late").unwrap().to_string();
     let open = agent.ok("pay", json!({"to": invoice})).await;
     assert_eq!(open["state"], "pending", "{open}");
     let home = agent.close().await;
-    let store = open_store(&home.owned()).await.unwrap();
+    let store = open_store(&owned(&home)).await.unwrap();
     let mut tokens = Vec::new();
     for number in 0..250 {
         let (payment, change) = token(&proxy.url(), number);
@@ -185,13 +177,12 @@ async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_tak
     });
     let held = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::HoldAfter));
     let before = proxy.exchanges().len();
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     agent.wallet().await;
     proxy.reached(held).await;
     proxy.deliver().await.unwrap();
     // Somebody asks for it meanwhile: it is due, and its mint is being asked about tokens.
-    let asked =
-        agent.ok("get_payment", json!({"payment_id": open["payment_id"], "wait_seconds": 1})).await;
+    let asked = agent.payment_within(&open["payment_id"], 1).await;
     assert_eq!(asked["state"], "pending", "{asked}");
     proxy.release(held);
     let ended = agent.ended(&open["payment_id"]).await;

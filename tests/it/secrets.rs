@@ -2,15 +2,14 @@
 //! standard output only in the answers that must carry them, and no file of the wallet for others
 //! to read.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bip39::Mnemonic;
 use cdk_common::nuts::Token;
 use serde_json::Value;
+use testbed::harness::{closed_to_others, program, secrets};
 use testbed::{Behaviour, MintOptions, Moment, Proxy, Rule};
 
 use crate::world::{Home, binary, mint_with};
@@ -45,24 +44,7 @@ impl Watch {
     }
 
     fn mnemonic(&self) -> String {
-        let keys = fs::read_to_string(self.home.path().join("keys.toml")).unwrap();
-        keys.lines()
-            .find_map(|line| line.strip_prefix("mnemonic = \""))
-            .unwrap()
-            .trim_end_matches('"')
-            .to_owned()
-    }
-
-    /// The words and the seed of this home, in every form they might be printed in.
-    fn keys(&self) -> Vec<String> {
-        let words = self.mnemonic();
-        let seed = Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("");
-        let hex = hex::encode(seed);
-        let list: Vec<String> = seed.iter().map(ToString::to_string).collect();
-        let pair: Vec<&str> = words.split(' ').collect();
-        let mut all = vec![hex.get(..32).unwrap().to_owned(), list.get(..8).unwrap().join(", ")];
-        all.extend(pair.windows(3).map(|three| three.join(" ")));
-        all
+        self.home.mnemonic().unwrap()
     }
 
     /// `secret` is on standard output in the answers of `commands` alone, and on standard error
@@ -77,24 +59,6 @@ impl Watch {
             );
         }
     }
-
-    /// Every file is its owner's alone.
-    fn is_closed_to_others(&self) {
-        let mode =
-            |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let mut names = BTreeSet::new();
-        for entry in fs::read_dir(self.home.path()).unwrap() {
-            let path = entry.unwrap().path();
-            assert_eq!(mode(&path), 0o600, "{}", path.display());
-            names.insert(path.file_name().unwrap().to_string_lossy().into_owned());
-        }
-        assert!(
-            names.contains("keys.toml")
-                && names.contains("wallet.redb")
-                && names.contains("config.toml"),
-            "{names:?}"
-        );
-    }
 }
 
 fn coins_of(token: &str) -> Vec<String> {
@@ -107,7 +71,7 @@ async fn no_way_through_the_wallet_prints_a_secret_it_need_not() {
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let url = proxy.url();
     let (mut giver, mut taker) =
-        (Watch::new(Home::at(&[(&url, true)])), Watch::new(Home::at(&[(&url, true)])));
+        (Watch::new(Home::at([&url]).unwrap()), Watch::new(Home::at([&url]).unwrap()));
     let shop = lightning.payee("shop");
 
     for one in [&mut giver, &mut taker] {
@@ -157,8 +121,9 @@ async fn no_way_through_the_wallet_prints_a_secret_it_need_not() {
     }
 
     for one in [&giver, &taker] {
-        one.keys().iter().for_each(|secret| one.holds(secret, &[]));
-        one.is_closed_to_others();
+        let keys = secrets::keys(&one.mnemonic()).unwrap();
+        keys.iter().for_each(|secret| one.holds(secret, &[]));
+        assert!(closed_to_others(one.home.path()).unwrap() >= 3);
         assert!(!one.stderr.contains("cashuA") && !one.stderr.contains("cashuB"));
     }
     giver.holds(&preimage, &["pay"]);
@@ -175,22 +140,11 @@ async fn no_way_through_the_wallet_prints_a_secret_it_need_not() {
 fn a_new_folder_is_closed_to_others_from_its_first_command() {
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("deep/er");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nutpurse"));
-    command.env_clear().env("NUTPURSE_KEYRING", "off").env("NUTPURSE_HOME", &path).args(["init"]);
+    let mut command = program(Path::new(env!("CARGO_BIN_EXE_nutpurse")), &path);
+    command.args(["init"]);
     let output = binary::run(command, "");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&path), 0o700);
-    for entry in fs::read_dir(&path).unwrap() {
-        let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
-    }
-    let words = fs::read_to_string(path.join("keys.toml")).unwrap();
-    let words = words
-        .lines()
-        .find_map(|line| line.strip_prefix("mnemonic = \""))
-        .unwrap()
-        .trim_end_matches('"')
-        .to_owned();
+    assert!(closed_to_others(&path).unwrap() > 0);
+    let words = secrets::mnemonic(&fs::read_to_string(path.join("keys.toml")).unwrap()).unwrap();
     assert!(!String::from_utf8_lossy(&output.stdout).contains(&words));
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use testbed::harness::strangers::{canary_in, check, hostile};
 use testbed::{Behaviour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 
-use crate::hostile_words::{canary_in, check, check_terminal, hostile};
+use crate::hostile_words::check_terminal;
 use crate::pipe::{Outcome, Raw};
-use crate::world::{Agent, Home, binary, fund, mint_with};
+use crate::world::{Agent, binary, fund, mint_with};
 
 struct Scene {
     lightning: Lightning,
@@ -40,7 +41,7 @@ impl Scene {
             }
             body
         });
-        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await.named("test");
+        let agent = Agent::new([proxy.url()]).named("test");
         Self { lightning, _mint: mint, proxy, agent, found: Vec::new() }
     }
 
@@ -57,7 +58,7 @@ impl Scene {
                 serde_json::to_value(error).unwrap()
             }
         };
-        check(&answer, "", tool, &mut self.found);
+        check(&answer, tool, &mut self.found).unwrap();
         answer
     }
 
@@ -98,7 +99,7 @@ async fn story(scene: &mut Scene) {
     {
         scene.call("receive_token", json!({"token": token_of(&address)})).await;
     }
-    let giver = Agent::open(Home::at(&[(&url, true)])).await;
+    let giver = Agent::new([&url]);
     fund(&giver, 100).await;
     let gift = giver.ok("send_token", json!({"amount_sats": 8, "memo": hostile("zqmemo")})).await;
     let received = scene.call("receive_token", json!({"token": gift["token"]})).await;
@@ -155,11 +156,11 @@ async fn no_session_resource_or_note_says_them_either() -> Outcome {
         request["id"] = json!(number + 100);
         let mut answer = raw.ask(request.to_string()).await?;
         while answer["method"] == "notifications/progress" {
-            check(&answer, "", "progress", &mut scene.found);
+            check(&answer, "progress", &mut scene.found).unwrap();
             answer = raw.next().await?;
         }
         assert_eq!(answer["id"], number + 100, "{answer}");
-        check(&answer, "", &request.to_string(), &mut scene.found);
+        check(&answer, &request.to_string(), &mut scene.found).unwrap();
     }
     scene.saw(&["zqname", "zqinvoice", "zqmemo"]);
     raw.hang_up().await

@@ -6,23 +6,19 @@ use std::time::Duration;
 use nutpurse::testing::api::MoneyMoved;
 use nutpurse::testing::api::tools;
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Moment, Proxy, Rule};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::world::{Agent, Failure, Home, fund, mint};
+use crate::world::{Agent, Failure, Home, Settings, fund, mint, proxied};
 
 const QUOTE: &str = "/v1/mint/quote/bolt11";
-/// A key that nobody here has.
-const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
 #[tokio::test]
 async fn a_payment_that_is_being_planned_is_waited_for_and_never_called_unknown() {
-    let (lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 500).await;
+    let (lightning, _mint, proxy, agent) = proxied(500).await;
     let invoice = lightning.payee("shop").invoice(10, "lunch").unwrap();
     let (by_hash, by_key) = (
         json!({"payment_hash": invoice.payment_hash().to_string()}),
@@ -64,12 +60,8 @@ async fn a_payment_that_is_being_planned_is_waited_for_and_never_called_unknown(
 
 #[tokio::test]
 async fn an_invoice_whose_first_caller_has_left_is_the_one_that_the_others_of_its_key_get() {
-    let (_lightning, mint) = mint().await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    fund(&agent, 10).await;
-    let quotes =
-        || proxy.exchanges().iter().filter(|one| one.method == "POST" && one.path == QUOTE).count();
+    let (_lightning, _mint, proxy, agent) = proxied(10).await;
+    let quotes = || proxy.count(|one| one.method == "POST" && one.path == QUOTE);
     let before = quotes();
     let held = proxy.fail(Rule::new("POST", QUOTE, Moment::HoldBefore));
     let call = json!({"amount_sats": 50, "idempotency_key": "one"});
@@ -103,10 +95,9 @@ async fn silence() -> String {
 async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     let (lightning, mint) = mint().await;
     let (proxy, relay) = (Proxy::start(&mint.url()).await.unwrap(), silence().await);
-    let mints = [(proxy.url(), true)];
-    let mints = mints.each_ref().map(|(url, test)| (url.as_str(), *test));
-    let agent = Agent::open(Home::with_relays(&mints, &[&relay], &[], "")).await;
-    let friend = Agent::open(Home::at(&mints)).await;
+    let settings = Settings::at([proxy.url()]).relays([&relay]);
+    let agent = Agent::open(Home::new(&settings).unwrap());
+    let friend = Agent::new([proxy.url()]);
     fund(&agent, 2_000).await;
     fund(&friend, 100).await;
     let (gift, shop) =
@@ -141,7 +132,7 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
         ("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 45})),
         ("deposit", json!({"amount_sats": 41})),
         ("estimate", json!({"to": invoice("estimated", 12).to_string()})),
-        ("send_token", json!({"amount_sats": 17, "lock_to": SOMEBODY})),
+        ("send_token", json!({"amount_sats": 17, "lock_to": NOBODY})),
         ("receive_token", json!({"token": gift["token"]})),
         ("receive_token", json!({"token": own["token"]})),
         (

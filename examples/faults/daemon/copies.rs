@@ -1,20 +1,21 @@
 //! F-053: copies of the same command, started at once on one folder.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::join_all;
-use serde_json::{Value, json};
+use rustix::process::Pid;
+use serde_json::json;
+use testbed::harness::{Client, Outcome, Session};
+use testbed::must;
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, Instant};
 
 use crate::scene::Scene;
-use crate::session::Session;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// Between two looks at who holds the store.
 const LOOK: Duration = Duration::from_millis(10);
@@ -65,15 +66,15 @@ async fn one_round(
         slowest = slowest.max(took);
         sessions.push(session);
     }
-    holds(holders.len() == 1, format!("the store was held by {holders:?}, one after the other"))?;
+    must!(holders.len() == 1, "the store was held by {holders:?}, one after the other");
     for session in &sessions {
-        holds(session.is_alive().await, "a copy is gone")?;
-        holds(!holders.contains(&session.process()), "a shim held the store")?;
+        must!(session.is_alive().await, "a copy is gone");
+        must!(!holders.contains(&session.process()), "a shim held the store");
     }
     for session in sessions {
         session.hang_up().await;
         let status = session.gone().await?;
-        holds(status.success(), format!("a copy ended with {status}"))?;
+        must!(status.success(), "a copy ended with {status}");
     }
     Ok(slowest)
 }
@@ -87,41 +88,26 @@ async fn one_copy(
     let since = Instant::now();
     let (agent, invoice) = (format!("copy-{number}"), scene.invoice(7)?.0);
     let session = wallet.another(&agent).await?;
-    let tools = session.request("tools/list", json!({})).await?.ok_or("it ended")?;
-    holds(
-        tools
-            .pointer("/result/tools")
-            .and_then(Value::as_array)
-            .is_some_and(|tools| tools.len() >= 11),
-        format!("listed {tools}"),
-    )?;
+    must!(session.tools().await?.len() >= 11, "not all tools are listed");
     if is_new {
         let asked = session.ok("deposit", json!({"amount_sats": 500})).await?;
-        let got = session
-            .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
-            .await?;
-        holds(
-            got.text("state") == "received",
-            format!("a deposit was not received: {}", got.value),
-        )?;
+        let got = session.deposit_within(&asked, 45).await?;
+        must!(got.text("state") == "received", "a deposit was not received: {got}");
     }
     let paid = session.ok("pay", json!({"to": invoice})).await?;
-    holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
+    must!(paid.text("state") == "settled", "not paid: {paid}");
     let balance = session.ok("get_balance", json!({})).await?;
-    holds(
-        balance.text("agent") == agent,
-        format!("{agent} is taken for {}", balance.text("agent")),
-    )?;
+    must!(balance.text("agent") == agent, "{agent} is taken for {}", balance.text("agent"));
     Ok((session, since.elapsed()))
 }
 
 /// All processes that held the store; never two at a time.
-fn watch(wallet: &Wallet, over: &AtomicBool) -> Outcome<BTreeSet<i32>> {
-    let mut seen = BTreeSet::new();
+fn watch(wallet: &Wallet, over: &AtomicBool) -> Outcome<HashSet<Pid>> {
+    let mut seen = HashSet::new();
     while !over.load(Ordering::SeqCst) {
-        let now = wallet.holders()?;
-        holds(now.len() <= 1, format!("two hold the store: {now:?}"))?;
-        seen.extend(now.into_iter().map(|process| process.as_raw_nonzero().get()));
+        let now = wallet.holders();
+        must!(now.len() <= 1, "two hold the store: {now:?}");
+        seen.extend(now);
         std::thread::sleep(LOOK);
     }
     Ok(seen)

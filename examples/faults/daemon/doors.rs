@@ -4,6 +4,8 @@ use std::fs::{Permissions, metadata, read_dir, read_link, read_to_string, set_pe
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::{Duration, Instant, timeout};
@@ -13,7 +15,6 @@ use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// A user who is nobody.
 const NOBODY: u32 = 65_534;
@@ -43,7 +44,7 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
         ("an endless line", endless),
     ] {
         let told = within(HEARD_OUT, what, wallet.knock(words.as_bytes())).await??;
-        holds(told.is_empty(), format!("{what} was told {told}"))?;
+        must!(told.is_empty(), "{what} was told {told}");
         sent_away += 1;
     }
     for token in ["", "guessed", &"0".repeat(32)] {
@@ -56,18 +57,18 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
             let is_no = told.contains("\"refused\":\"token\"")
                 && !told.contains("spendable")
                 && !told.contains("status\":");
-            holds(is_no, format!("without the token, {want}: {told}"))?;
+            must!(is_no, "without the token, {want}: {told}");
             sent_away += 1;
         }
     }
     sent_away += silent(&wallet).await?;
-    holds(listeners(daemon.as_raw_nonzero().get())? == 0, "the daemon listens on a network")?;
+    must!(listeners(daemon.as_raw_nonzero().get())? == 0, "the daemon listens on a network");
     let is_root = metadata(wallet.home.path())?.uid() == 0;
     if is_root {
         sent_away += another_user(&wallet).await?;
     }
-    holds(wallet.daemon()? == daemon, "the daemon is another")?;
-    holds(wallet.holds().await?.spendable == 100, "something was spent")?;
+    must!(wallet.daemon()? == daemon, "the daemon is another");
+    must!(wallet.holds().await?.spendable == 100, "something was spent");
     scene.conserved().await?;
     Ok(Proof::of(sent_away).saying(if is_root {
         ""
@@ -108,16 +109,13 @@ async fn silent(wallet: &Wallet) -> Outcome<usize> {
     }
     let since = Instant::now();
     wallet.another("beside").await?.ok("get_balance", json!({})).await?;
-    holds(
-        since.elapsed() < Duration::from_secs(2),
-        format!("others waited {:?}", since.elapsed()),
-    )?;
+    must!(since.elapsed() < Duration::from_secs(2), "others waited {:?}", since.elapsed());
     for mut stream in streams {
         let mut told = Vec::new();
         let ended = timeout(HEARD_OUT, stream.read_to_end(&mut told))
             .await
             .map_err(|_| "the silent are listened to for ever")?;
-        holds(ended.is_err() || told.is_empty(), "the silent were told something")?;
+        must!(ended.is_err() || told.is_empty(), "the silent were told something");
     }
     Ok(SILENT)
 }
@@ -148,7 +146,7 @@ async fn another_user(wallet: &Wallet) -> Outcome<usize> {
     let modes = [&parent, &folder, &socket]
         .map(|path| Ok::<_, std::io::Error>((path.clone(), metadata(path)?.permissions())));
     let said = connect().await?;
-    holds(said.contains("PermissionError"), format!("the folder let it in: {said}"))?;
+    must!(said.contains("PermissionError"), "the folder let it in: {said}");
     set_permissions(&parent, Permissions::from_mode(0o755))?;
     set_permissions(&folder, Permissions::from_mode(0o755))?;
     set_permissions(&socket, Permissions::from_mode(0o666))?;
@@ -158,7 +156,7 @@ async fn another_user(wallet: &Wallet) -> Outcome<usize> {
         set_permissions(path, mode)?;
     }
     let is_no = ["b''", "ConnectionResetError", "BrokenPipe"].iter().any(|no| said.contains(no));
-    holds(is_no, format!("another user was told {said}"))?;
-    holds(wallet.daemon_log().contains("another user"), "the daemon's log does not say it")?;
+    must!(is_no, "another user was told {said}");
+    must!(wallet.daemon_log().contains("another user"), "the daemon's log does not say it");
     Ok(2)
 }

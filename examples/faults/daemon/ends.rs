@@ -3,15 +3,14 @@
 
 use rustix::process::Signal;
 use serde_json::json;
+use testbed::harness::{Answer, Client, Outcome, holds};
 use testbed::{Moment, Rule};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{signal, within};
 use crate::scene::Scene;
-use crate::session::Answer;
 use crate::table::Proof;
 use crate::trial::Run;
-use crate::{Outcome, holds};
 
 /// How long clients wait after SIGTERM before they kill.
 const PATIENT: Duration = Duration::from_secs(2);
@@ -38,9 +37,7 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
             let (invoice, hash) = scene.invoice(33)?;
             let session = wallet.another("tester").await?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
-            let (_, answer) = session
-                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
-                .await?;
+            let (_, answer) = session.begin_call("pay", json!({"to": invoice})).await?;
             scene.proxy.reached(rule).await;
             let since = Instant::now();
             match end {
@@ -60,9 +57,8 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
                     )
                     .await
                     .map_err(what)??;
-                    let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
-                    holds(told.word() == "settled", format!("told {}", told.value))
-                        .map_err(what)?;
+                    let told = Answer::read(&message, since.elapsed())?;
+                    holds(told.word() == "settled", format!("told {told}")).map_err(what)?;
                 }
                 // It does not wait for a payment that may take long.
                 End::Terminated | End::Killed => {}
@@ -94,11 +90,8 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
             holds(wallet.daemon()? == daemon, "the daemon is another").map_err(what)?;
             scene.proxy.release(rule);
             let ended = wallet.ended_by_hash(&hash).await.map_err(what)?;
-            holds(
-                ended.text("state") == "settled",
-                format!("cut with its client: {}", ended.value),
-            )
-            .map_err(what)?;
+            holds(ended.text("state") == "settled", format!("cut with its client: {ended}"))
+                .map_err(what)?;
             scene.agrees(&ended, &hash).map_err(what)?;
             fired += scene.proxy.fired(rule);
             scene.proxy.clear();
@@ -123,25 +116,22 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
             let what = |error| format!("{moment:?}, both {both}: {error}");
             let (invoice, hash) = scene.invoice(40)?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
-            let (_, payment) = session
-                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
-                .await?;
+            let (_, payment) = session.begin_call("pay", json!({"to": invoice})).await?;
             scene.proxy.reached(rule).await;
             signal(daemon, Signal::STOP)?;
             if both {
                 session.signal(Signal::STOP)?;
             }
             let since = Instant::now();
-            let (_, read) =
-                other.begin("tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
+            let (_, read) = other.begin_call("get_balance", json!({})).await?;
             scene.proxy.release(rule);
             let is_told = !both && !run.is_short();
             let told = async |answer, code| -> Outcome {
                 let message =
                     within(Duration::from_secs(50), "the word that nobody answers", answer)
                         .await??;
-                let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
-                holds(told.word() == code, format!("told {}", told.value))
+                let told = Answer::read(&message, since.elapsed())?;
+                holds(told.word() == code, format!("told {told}"))
             };
             let (mut payment, mut read) = (Some(payment), Some(read));
             if is_told {
@@ -164,7 +154,7 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
                     .map_err(what)?;
             }
             let ended = wallet.ended_by_hash(&hash).await.map_err(what)?;
-            holds(ended.text("state") == "settled", format!("{}", ended.value)).map_err(what)?;
+            holds(ended.text("state") == "settled", format!("{ended}")).map_err(what)?;
             scene.agrees(&ended, &hash).map_err(what)?;
             holds(wallet.daemon()? == daemon, "the daemon is another").map_err(what)?;
             fired += scene.proxy.fired(rule);

@@ -8,17 +8,17 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, Outcome, Session, holds};
+use testbed::must;
 use testbed::{Moment, Rule};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{SOON, signal, within};
 use crate::scene::Scene;
-use crate::session::{Answer, Session};
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::{Act, Verb};
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// Sessions that are busy.
 const SESSIONS: usize = 5;
@@ -99,9 +99,7 @@ async fn in_a_melt(
     let mut calls = Vec::new();
     for session in &sessions {
         let (invoice, hash) = scene.invoice(20)?;
-        let (_, answer) = session
-            .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
-            .await?;
+        let (_, answer) = session.begin_call("pay", json!({"to": invoice})).await?;
         calls.push((answer, hash));
     }
     // Lines go in order: what is answered now was read after the payment.
@@ -117,28 +115,28 @@ async fn in_a_melt(
     let told = join_all(sessions.iter().zip(&mut calls).map(
         async |(session, (answer, hash))| -> Outcome<_> {
             let message = within(SOON, "the end of a call that was cut", answer).await??;
-            let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
+            let told = Answer::read(&message, since.elapsed())?;
             is_unknown(&told)?;
-            holds(
+            must!(
                 told.value.pointer("/details/payment_hash") == Some(&json!(hash)),
-                format!("told without its hash: {}", told.value),
-            )?;
+                "told without its hash: {told}"
+            );
             within(SOON, "the next daemon", session.ok("get_balance", json!({}))).await??;
             Ok((told.took, since.elapsed()))
         },
     ));
     for one in told.await {
         let (told, served) = one?;
-        holds(served <= SOON, format!("served after {served:?}"))?;
+        must!(served <= SOON, "served after {served:?}");
         waits.extend(told, served);
     }
-    holds(wallet.daemon()? != daemon, "the daemon is not killed")?;
+    must!(wallet.daemon()? != daemon, "the daemon is not killed");
     close(sessions).await?;
     scene.lifted().await?;
     for (_, hash) in calls {
         let known = wallet.told("get_payment", json!({"payment_hash": hash})).await?;
         if known.word() == "not_found" {
-            holds(scene.times_paid(&hash)? == 0, "paid, and the wallet does not know it")?;
+            must!(scene.times_paid(&hash)? == 0, "paid, and the wallet does not know it");
         } else {
             scene.agrees(&wallet.ended_by_hash(&hash).await?, &hash)?;
         }
@@ -151,7 +149,7 @@ fn is_unknown(told: &Answer) -> Outcome {
     let is_so = told.word() == "outcome_unknown"
         && told.text("money_moved") == "unknown"
         && told.text("retry") == "never";
-    holds(is_so, format!("not told that the outcome is unknown: {}", told.value))
+    holds(is_so, format!("not told that the outcome is unknown: {told}"))
 }
 
 async fn sessions(wallet: &Wallet) -> Outcome<Vec<Session>> {
@@ -242,13 +240,13 @@ async fn one_call(session: &Session, act: &Act) -> Outcome<Option<(Instant, Inst
         "outcome_unknown" => {
             is_unknown(&told)?;
             let hash = told.value.pointer("/details/payment_hash").and_then(Value::as_str);
-            holds(
+            must!(
                 act.tool != "pay" || hash == Some(act.mark.as_str()),
-                format!("told without its hash: {}", told.value),
-            )?;
+                "told without its hash: {told}"
+            );
             session.ok("get_balance", json!({})).await?;
             Ok(Some((at, Instant::now())))
         }
-        _ => Err(format!("{act:?}: {}", told.value).into()),
+        _ => Err(format!("{act:?}: {told}").into()),
     }
 }

@@ -7,13 +7,14 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use serde_json::json;
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 use tokio::time::Duration;
 
 use super::until;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
-use crate::{Outcome, holds};
 
 /// How soon a session notices that a person has made room.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -46,9 +47,8 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
             let daemon = wallet.daemon()?;
             wallet.kill().await?;
             super::signal(daemon, rustix::process::Signal::KILL)?;
-            until("the killed daemon is gone", NOTICED, || Ok(wallet.holders()?.is_empty()))
-                .await?;
-            holds(wallet.home.path().join("daemon.sock").exists(), "it took its socket with it")?;
+            until("the killed daemon is gone", NOTICED, || Ok(wallet.holders().is_empty())).await?;
+            must!(wallet.home.path().join("daemon.sock").exists(), "it took its socket with it");
         }
         _ => {
             wallet.close().await?;
@@ -62,13 +62,13 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
         }
     }
     let paid = wallet.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
-    holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
+    must!(paid.text("state") == "settled", "not paid: {paid}");
     // It sleeps as before: nobody has ended, stopped or woken it.
     let state = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    holds(
+    must!(
         sleeper.try_wait()?.is_none() && state.contains(") S "),
-        format!("the other program was signalled: {state}"),
-    )?;
+        "the other program was signalled: {state}"
+    );
     sleeper.kill().await?;
     scene.conserved().await?;
     Ok(())
@@ -88,15 +88,14 @@ async fn in_the_way(run: &Run, what: &str) -> Outcome {
         _ => fs::create_dir(&socket)?,
     }
     let before = looks(&socket)?;
-    let told = wallet.refused("get_balance", json!({}), "settings_invalid").await?;
-    let file =
-        told.value.pointer("/details/file").and_then(|file| file.as_str()).unwrap_or_default();
-    holds(
+    let told = wallet.refuses("get_balance", json!({}), &["settings_invalid"]).await?;
+    let file = told.text("details/file");
+    must!(
         file.contains("daemon.sock") && file.contains("move it away"),
-        format!("not said what to do: {}", told.value),
-    )?;
-    holds(wallet.holders()?.is_empty(), "somebody holds the store")?;
-    holds(looks(&socket)? == before, "what lay there was touched")?;
+        "not said what to do: {told}"
+    );
+    must!(wallet.holders().is_empty(), "somebody holds the store");
+    must!(looks(&socket)? == before, "what lay there was touched");
     fs::rename(&socket, socket.with_extension("away"))?;
     wallet.serves(NOTICED).await?;
     scene.conserved().await?;
@@ -116,16 +115,16 @@ async fn long_path(run: &Run) -> Outcome<usize> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared_below(&"deep/".repeat(40)).await?;
     let length = wallet.home.path().join("daemon.sock").as_os_str().len();
-    holds(length > 108, format!("{length} bytes are not too many"))?;
+    must!(length > 108, "{length} bytes are not too many");
     wallet.fund(100).await?;
     let other = wallet.another("other").await?;
     let paid = other.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
-    holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
-    let daemon = wallet.daemon()?.as_raw_nonzero().get();
-    holds(
+    must!(paid.text("state") == "settled", "not paid: {paid}");
+    let daemon = wallet.daemon()?;
+    must!(
         daemon != other.process() && daemon != wallet.session().await?.process(),
-        "a shim holds the store",
-    )?;
+        "a shim holds the store"
+    );
     other.close().await?;
     scene.conserved().await?;
     Ok(length)

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 
 use crate::scene::Scene;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// What a client's environment may hold, and a daemon must not.
 const CLIENTS: [(&str, &str); 9] = [
@@ -37,27 +38,22 @@ pub(crate) async fn what_others_read(
     command.envs(CLIENTS);
     let session = wallet.start(command).await?;
     let asked = session.ok("deposit", json!({"amount_sats": 100})).await?;
-    session
-        .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
-        .await?;
+    session.deposit_within(&asked, 45).await?;
     let token = session.ok("send_token", json!({"amount_sats": 32})).await?;
     let mut secrets = secrets_of(&wallet)?;
     secrets.push(token.text("token").to_owned());
-    let daemon = wallet.daemon()?.as_raw_nonzero().get();
+    let daemon = wallet.daemon()?.as_raw_nonzero();
     let mut read = 0;
-    for process in [session.process(), daemon] {
+    for process in [session.process().as_raw_nonzero(), daemon] {
         for name in ["cmdline", "environ", "comm", "status"] {
             let bytes = fs::read(format!("/proc/{process}/{name}"))?;
             let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
-            holds(
-                !secrets.iter().any(|secret| text.contains(secret)),
-                format!("{name} holds a secret"),
-            )?;
+            must!(!secrets.iter().any(|secret| text.contains(secret)), "{name} holds a secret");
             let is_its_clients = process != daemon && name == "environ";
-            holds(
+            must!(
                 text.contains("canary") == is_its_clients,
-                format!("{name} of {process}, the daemon is {daemon}: {text}"),
-            )?;
+                "{name} of {process}, the daemon is {daemon}: {text}"
+            );
             read += usize::from(!bytes.is_empty());
         }
     }
@@ -66,11 +62,11 @@ pub(crate) async fn what_others_read(
     let preloaded = environment
         .split('\0')
         .find(|variable| variable.starts_with("LD_") || variable.starts_with("TESTBED_"));
-    holds(preloaded.is_none(), format!("the daemon got {preloaded:?}"))?;
-    holds(
+    must!(preloaded.is_none(), "the daemon got {preloaded:?}");
+    must!(
         !wallet.daemon_log().contains("canary"),
-        "the daemon's log holds what its client's environment held",
-    )?;
+        "the daemon's log holds what its client's environment held"
+    );
     session.close().await?;
     scene.conserved().await?;
     Ok(read)
@@ -100,46 +96,42 @@ pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
         .env("XDG_RUNTIME_DIR", elsewhere.path());
     let session = wallet.start(command).await?;
     let asked = session.ok("deposit", json!({"amount_sats": 200, "qr": true})).await?;
-    session
-        .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
-        .await?;
+    session.deposit_within(&asked, 45).await?;
     session.ok("pay", json!({"to": scene.invoice(20)?.0})).await?;
     session.ok("list_history", json!({"format": "csv"})).await?;
-    holds(
-        mode(wallet.home.path())? == 0o700,
-        format!("the folder: {:o}", mode(wallet.home.path())?),
-    )?;
+    must!(mode(wallet.home.path())? == 0o700, "the folder: {:o}", mode(wallet.home.path())?);
     let mut seen = Vec::new();
     for entry in fs::read_dir(wallet.home.path())? {
         let path = entry?.path();
         let wanted = if path.is_dir() { 0o700 } else { 0o600 };
-        holds(mode(&path)? == wanted, format!("{}: {:o}", path.display(), mode(&path)?))?;
+        must!(mode(&path)? == wanted, "{}: {:o}", path.display(), mode(&path)?);
         seen.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
     for name in ["daemon.lock", "daemon.log", "daemon.sock", "keys.toml", "wallet.redb"] {
-        holds(seen.iter().any(|seen| seen == name), format!("no {name} in {seen:?}"))?;
+        must!(seen.iter().any(|seen| seen == name), "no {name} in {seen:?}");
     }
     let daemon = wallet.daemon()?.as_raw_nonzero().get();
     let mut open = 0;
     for entry in fs::read_dir(format!("/proc/{daemon}/fd"))? {
         let Ok(file) = fs::read_link(entry?.path()) else { continue };
         let is_file = file.is_absolute() && !file.starts_with("/dev");
-        holds(
+        must!(
             !is_file || file.starts_with(wallet.home.path()),
-            format!("the daemon has {} open", file.display()),
-        )?;
+            "the daemon has {} open",
+            file.display()
+        );
         open += usize::from(is_file);
     }
-    holds(
+    must!(
         open > 0 && fs::read_link(format!("/proc/{daemon}/cwd"))? == Path::new("/"),
-        "the daemon stands in its client's folder",
-    )?;
+        "the daemon stands in its client's folder"
+    );
     let left: Vec<_> =
         fs::read_dir(elsewhere.path())?.flatten().map(|entry| entry.file_name()).collect();
-    holds(left.is_empty(), format!("written elsewhere: {left:?}"))?;
+    must!(left.is_empty(), "written elsewhere: {left:?}");
     session.close().await?;
     wallet.stop().await?;
-    holds(!wallet.home.path().join("daemon.sock").exists(), "it left its socket")?;
+    must!(!wallet.home.path().join("daemon.sock").exists(), "it left its socket");
     scene.conserved().await?;
     Ok(seen.len() + open)
 }

@@ -5,6 +5,8 @@ use std::fs::{File, remove_file};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, Outcome};
+use testbed::must;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -12,11 +14,9 @@ use tokio::time::Duration;
 
 use super::{until, within};
 use crate::scene::Scene;
-use crate::session::Answer;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// How soon another version has made way.
 const HANDED_OVER: Duration = Duration::from_secs(20);
@@ -54,7 +54,7 @@ async fn older_shim(scene: &Scene) -> Outcome<usize> {
         serde_json::from_str(&wallet.knock(&hello(&wallet, 0, "0.0.1", "session")?).await?)?;
     let is_explicit = told.get("refused") == Some(&json!("protocol"))
         && told.get("version").is_some_and(Value::is_string);
-    holds(is_explicit && told.get("protocol") == Some(&json!(1)), format!("told {told}"))?;
+    must!(is_explicit && told.get("protocol") == Some(&json!(1)), "told {told}");
     let mut stream = BufReader::new(wallet.connect().await?);
     stream.write_all(&hello(&wallet, 1, "0.0.1", "session")?).await?;
     let us = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}});
@@ -67,11 +67,11 @@ async fn older_shim(scene: &Scene) -> Outcome<usize> {
     }
     let balance =
         within(HANDED_OVER, "an answer to an older shim", answer(&mut stream, 2)).await??;
-    holds(
+    must!(
         balance.text("agent") == "by-hand" && balance.sats("spendable_sats") == 100,
-        format!("answered {}", balance.value),
-    )?;
-    holds(wallet.daemon()? == daemon, "it made way for an older program")?;
+        "answered {balance}"
+    );
+    must!(wallet.daemon()? == daemon, "it made way for an older program");
     wallet.ok("get_balance", json!({})).await?;
     end(&wallet).await?;
     Ok(2)
@@ -81,10 +81,10 @@ async fn answer(stream: &mut BufReader<UnixStream>, id: u64) -> Outcome<Answer> 
     let mut line = String::new();
     loop {
         line.clear();
-        holds(stream.read_line(&mut line).await? > 0, "the session ended")?;
+        must!(stream.read_line(&mut line).await? > 0, "the session ended");
         let message: Value = serde_json::from_str(&line)?;
         if message.get("id") == Some(&json!(id)) {
-            return Ok(Answer::read(&message, Duration::ZERO).ok_or("no tool's answer")?);
+            return Answer::read(&message, Duration::ZERO);
         }
     }
 }
@@ -98,28 +98,25 @@ async fn newer_shim(scene: &Scene) -> Outcome<usize> {
     let mut calls = Vec::new();
     for _ in 0..10 {
         let (invoice, hash) = scene.invoice(10)?;
-        let (_, answer) = session
-            .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
-            .await?;
+        let (_, answer) = session.begin_call("pay", json!({"to": invoice})).await?;
         calls.push((answer, hash));
     }
     let told = wallet.knock(&hello(&wallet, 9, "99.0.0", "finish")?).await?;
-    holds(told.contains("\"version\"") && !told.contains("refused"), format!("told {told}"))?;
+    must!(told.contains("\"version\"") && !told.contains("refused"), "told {told}");
     for (answer, hash) in calls {
         let message = within(HANDED_OVER, "an answer over the handover", answer).await??;
-        let told = Answer::read(&message, Duration::ZERO).ok_or("no tool's answer")?;
-        holds(
-            told.word() == "settled" || told.word() == "outcome_unknown",
-            format!("told {}", told.value),
-        )?;
+        let told = Answer::read(&message, Duration::ZERO)?;
+        must!(told.word() == "settled" || told.word() == "outcome_unknown", "told {told}");
         scene.agrees(&wallet.ended_by_hash(&hash).await?, &hash)?;
     }
-    until("the older daemon is gone", HANDED_OVER, || {
-        Ok(wallet.holders()?.first() != Some(&daemon))
-    })
+    until(
+        "the older daemon is gone",
+        HANDED_OVER,
+        || Ok(wallet.holders().first() != Some(&daemon)),
+    )
     .await?;
     wallet.ok("get_balance", json!({})).await?;
-    holds(wallet.daemon()? != daemon, "it did not make way")?;
+    must!(wallet.daemon()? != daemon, "it did not make way");
     end(&wallet).await?;
     Ok(1)
 }
@@ -178,7 +175,7 @@ async fn older_daemon(scene: &Scene) -> Outcome<usize> {
         json!({"protocol": 1, "version": "0.0.1", "settings": "keyring off"}),
     )?;
     wallet.fund(50).await?;
-    holds(by_hand.heard() == ["session", "finish"], format!("it heard {:?}", by_hand.heard()))?;
+    must!(by_hand.heard() == ["session", "finish"], "it heard {:?}", by_hand.heard());
     wallet.daemon()?;
     end(&wallet).await?;
     Ok(1)
@@ -192,16 +189,10 @@ async fn newer_daemon(scene: &Scene) -> Outcome<usize> {
         &wallet,
         json!({"protocol": 2, "version": "9.0.0", "settings": "", "refused": "protocol"}),
     )?;
-    let told = wallet.refused("get_balance", json!({}), "wallet_busy").await?;
-    holds(
-        told.text("next_step").contains("restart"),
-        format!("not said what to do: {}", told.value),
-    )?;
+    let told = wallet.refuses("get_balance", json!({}), &["wallet_busy"]).await?;
+    must!(told.text("next_step").contains("restart"), "not said what to do: {told}");
     let heard = by_hand.heard();
-    holds(
-        !heard.is_empty() && heard.iter().all(|want| want == "session"),
-        format!("it heard {heard:?}"),
-    )?;
+    must!(!heard.is_empty() && heard.iter().all(|want| want == "session"), "it heard {heard:?}");
     // Somebody else asks it to finish.
     let hello = json!({"protocol": 2, "want": "finish"});
     wallet.knock(format!("{hello}\n").as_bytes()).await?;
@@ -223,24 +214,21 @@ async fn other_flags(scene: &Scene) -> Outcome<usize> {
     for (agent, session) in &sessions {
         session.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
         let balance = session.ok("get_balance", json!({})).await?;
-        holds(
-            balance.text("agent") == *agent,
-            format!("{agent} is taken for {}", balance.text("agent")),
-        )?;
+        must!(balance.text("agent") == *agent, "{agent} is taken for {}", balance.text("agent"));
     }
     let spent = wallet.ok("list_history", json!({"since": "all", "summary_by": "agent"})).await?;
-    let groups = spent.value.get("groups").and_then(Value::as_array).cloned().unwrap_or_default();
+    let groups = spent.list("groups").to_vec();
     let of = |agent: &str| {
         let group = groups.iter().find(|group| group.get("key") == Some(&json!(agent)));
         group.and_then(|group| group.get("count")).and_then(Value::as_u64).unwrap_or(0)
     };
-    holds((of("one"), of("two")) == (2, 1), format!("by agent: {groups:?}"))?;
-    holds(
+    must!((of("one"), of("two")) == (2, 1), "by agent: {groups:?}");
+    must!(
         std::fs::read_to_string(wallet.log_path())?
             .contains("started with another NUTPURSE_KEYRING"),
-        "other settings are not said",
-    )?;
-    holds(wallet.daemon()? == daemon, "another daemon")?;
+        "other settings are not said"
+    );
+    must!(wallet.daemon()? == daemon, "another daemon");
     for (_, session) in sessions {
         session.close().await?;
     }

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cdk_common::nuts::Token;
+use cdk_common::nuts::nut00::ProofV4;
+use cdk_common::nuts::{CurrencyUnit, SecretKey, Token, TokenV4};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
-use testbed::{Behaviour, Currency, InvoiceSpec, MintOptions, TestMint};
+use testbed::harness::input::{self, KEYSET, NO_AMOUNTS, TEST_NETWORKS, token_v4};
+use testbed::harness::{Client, Limits, NOBODY, Outcome, Settings, WIDE};
+use testbed::must;
+use testbed::{Behaviour, InvoiceSpec, MintOptions, TestMint};
 use tokio::task::JoinSet;
 
-use crate::Outcome;
-use crate::home::{Limits, WIDE};
-use crate::stage::{LONG_AGO, SOMEBODY, Stage, must};
+use crate::stage::Stage;
 use crate::trial::Run;
 
 /// Longer than any answer may take.
@@ -31,49 +31,19 @@ pub(crate) async fn f098(run: Run) -> Outcome<usize> {
     let wire = stage.real_wallet()?;
     wire.fund(5_000).await?;
     let shop = stage.scene.lightning.payee("shop");
-    let of = |network| InvoiceSpec { network, ..InvoiceSpec::sats(10, "") };
-    let good = || -> Outcome<String> { Ok(shop.invoice(10, "")?.to_string()) };
-    let mut broken = good()?;
-    broken.pop();
-    broken.push('b');
     let text = |spec: InvoiceSpec| -> Outcome<String> { Ok(shop.invoice_with(&spec)?.to_string()) };
-    let refused = [
-        (
-            text(InvoiceSpec { created_at: Some(LONG_AGO), ..InvoiceSpec::sats(10, "") })?,
-            "invoice_expired",
-        ),
-        (text(of(Currency::BitcoinTestnet))?, "wrong_network"),
-        (text(of(Currency::Regtest))?, "wrong_network"),
-        (text(of(Currency::Signet))?, "wrong_network"),
-        (shop.amountless("")?.to_string(), "amount_missing"),
-        (
-            text(InvoiceSpec {
-                amount_msat: Some(100_000_000_000_000_000),
-                ..InvoiceSpec::default()
-            })?,
-            "",
-        ),
-        (broken, "invalid_input"),
-        ("lnbc".to_owned(), "invalid_input"),
-        (
-            "lno1qgsqvgnwgcg35z6ee2h3yczraddm72xrfua9uve2rlrm9deu7xyfzrc".to_owned(),
-            "payee_unsupported",
-        ),
-    ];
-    let mut fired = 0;
-    for (invoice, code) in refused {
-        let told = wire.told("pay", json!({"to": invoice})).await?;
-        must!(told.is_error && told.text("money_moved") == "no", "{invoice}: {}", told.value);
-        must!(
-            code.is_empty() || told.code() == code,
-            "{invoice} was to be refused with {code}: {}",
-            told.value
-        );
-        fired += 1;
+    let mut refused = input::unpayable(&shop)?;
+    for network in TEST_NETWORKS {
+        let invoice = text(InvoiceSpec { network, ..InvoiceSpec::sats(10, "") })?;
+        refused.push((json!({"to": invoice}), "wrong_network"));
     }
-    let asked =
-        stage.scene.proxy.exchanges().iter().filter(|one| one.path.starts_with("/v1/melt")).count();
+    let fired = refused.len();
+    for (arguments, code) in refused {
+        wire.refuses("pay", arguments, &[code]).await?;
+    }
+    let asked = stage.scene.proxy.count(|one| one.path.starts_with("/v1/melt"));
     must!(asked == 0, "the mint was asked {asked} times for what is refused");
+    let good = || text(InvoiceSpec::sats(10, ""));
     let odd = [
         good()?.to_uppercase(),
         format!("lightning:{}", good()?),
@@ -84,8 +54,7 @@ pub(crate) async fn f098(run: Run) -> Outcome<usize> {
         let told = wire.ok("pay", json!({"to": invoice})).await?;
         must!(
             told.text("state") == "settled" && told.sats("amount_sats") == 10,
-            "{invoice}: {}",
-            told.value
+            "{invoice}: {told}"
         );
     }
     let dust = wire
@@ -94,7 +63,7 @@ pub(crate) async fn f098(run: Run) -> Outcome<usize> {
             json!({"to": text(InvoiceSpec { amount_msat: Some(1), ..InvoiceSpec::default() })?}),
         )
         .await?;
-    must!(dust.is_error || dust.sats("amount_sats") == 1, "{}", dust.value);
+    must!(dust.is_error || dust.sats("amount_sats") == 1, "{dust}");
     stage.conserved().await?;
     Ok(fired)
 }
@@ -107,7 +76,7 @@ pub(crate) async fn f099(run: Run) -> Outcome<usize> {
     let held = stage.scene.lightning.payee("slow").invoice(70, "")?;
     stage.scene.lightning.set_behaviour_of(held.payment_hash(), Behaviour::Pending);
     let slow = stage.wire.ok("pay", json!({"to": held.to_string()})).await?;
-    must!(slow.text("state") == "pending", "{}", slow.value);
+    must!(slow.text("state") == "pending", "{slow}");
     let mut repeats = 0;
     for key in [json!(null), json!("another key")] {
         for _ in 0..2 {
@@ -123,9 +92,7 @@ pub(crate) async fn f099(run: Run) -> Outcome<usize> {
                     .all(|field| again.text(field) == was.text(field));
                 must!(
                     same && again.value.get("replayed") == Some(&json!(true)),
-                    "{} and then {}",
-                    was.value,
-                    again.value
+                    "{was} and then {again}"
                 );
                 repeats += 1;
             }
@@ -155,8 +122,8 @@ pub(crate) async fn f100(run: Run) -> Outcome<usize> {
     for at in [stage.url(), other.url()] {
         let own = wire.ok("deposit", json!({"amount_sats": 100, "mint": at})).await?;
         let paid = wire.told("pay", json!({"to": own.text("bolt11"), "mint": stage.url()})).await?;
-        must!(!paid.is_error || paid.text("money_moved") == "no", "{}", paid.value);
-        must!(paid.is_error || paid.text("state") == "settled", "{}", paid.value);
+        must!(!paid.is_error || paid.text("money_moved") == "no", "{paid}");
+        must!(paid.is_error || paid.text("state") == "settled", "{paid}");
         if !paid.is_error {
             wire.receives(&own).await?;
         }
@@ -167,8 +134,7 @@ pub(crate) async fn f100(run: Run) -> Outcome<usize> {
         (stage.url(), stage.mint()?.auditor().outstanding()?),
         (other.url(), other.auditor().outstanding()?),
     ] {
-        let mints =
-            balance.value.get("mints").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mints = balance.list("mints").to_vec();
         let here = mints
             .iter()
             .find(|mint| mint.get("mint") == Some(&json!(url)))
@@ -187,31 +153,8 @@ pub(crate) async fn f122(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let amountless = stage.scene.lightning.payee("shop").amountless("")?.to_string();
     let long = "9".repeat(1_000);
-    let bad = [
-        "-1",
-        "0",
-        "-0",
-        "1.5",
-        "\"1\"",
-        "9007199254740993",
-        "18446744073709551615",
-        "18446744073709551616",
-        "1e400",
-        "null",
-        "true",
-        "[1]",
-        "{}",
-        "\"0x10\"",
-        "0.0000001",
-        &long,
-        "NaN",
-        "Infinity",
-        "01",
-        "1_000",
-        "+5",
-    ];
     let mut fired = 0;
-    for amount in bad {
+    for amount in NO_AMOUNTS.iter().copied().chain(["null", &long]) {
         let calls = [
             ("deposit", format!(r#"{{"amount_sats":{amount}}}"#)),
             ("send_token", format!(r#"{{"amount_sats":{amount},"memo":"a"}}"#)),
@@ -222,11 +165,10 @@ pub(crate) async fn f122(run: Run) -> Outcome<usize> {
             if let Some(told) =
                 stage.wire.call_text(tool, &arguments, Duration::from_secs(3)).await?
             {
-                must!(told.is_error, "{tool} took {amount}: {}", told.value);
+                must!(told.is_error, "{tool} took {amount}: {told}");
                 must!(
                     told.code() == "protocol" || told.text("money_moved") == "no",
-                    "{tool} {amount}: {}",
-                    told.value
+                    "{tool} {amount}: {told}"
                 );
             }
             fired += 1;
@@ -239,13 +181,13 @@ pub(crate) async fn f122(run: Run) -> Outcome<usize> {
         ("send_token", r#"{"amount_sats":5,"amount_msat":5000}"#),
     ] {
         let told = stage.wire.call_text(tool, arguments, LONG).await?.ok_or("no answer")?;
-        must!(told.code() == "invalid_input", "{tool} {arguments}: {}", told.value);
+        must!(told.code() == "invalid_input", "{tool} {arguments}: {told}");
     }
     for (exact, sats) in [("5.0", 5), ("1e2", 100)] {
         let arguments = format!(r#"{{"amount_sats":{exact},"memo":"{exact}"}}"#);
         let told =
             stage.wire.call_text("send_token", &arguments, LONG).await?.ok_or("no answer")?;
-        must!(told.is_error || told.sats("amount_sats") == sats, "{exact}: {}", told.value);
+        must!(told.is_error || told.sats("amount_sats") == sats, "{exact}: {told}");
     }
     must!(stage.melts()? == (0, 0), "something was paid");
     stage.conserved().await?;
@@ -258,33 +200,35 @@ pub(crate) async fn f124(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 100).await?;
     let friend = stage.friend(5_000).await?;
     let gift = friend.ok("send_token", json!({"amount_sats": 77})).await?;
-    let locked = friend.ok("send_token", json!({"amount_sats": 9, "lock_to": SOMEBODY})).await?;
+    let locked = friend.ok("send_token", json!({"amount_sats": 9, "lock_to": NOBODY})).await?;
     let before = stage.wire.holds().await?;
     let mut fired = 0;
+    for (token, code) in input::tokens(&stage.url()) {
+        stage.wire.refuses("receive_token", json!({"token": token}), &[code]).await?;
+        fired += 1;
+    }
     for token in hostile_tokens(gift.text("token"), locked.text("token"), &stage.url())? {
         let told = stage.wire.told("receive_token", json!({"token": token})).await?;
-        let shown: String = token.chars().take(60).collect();
-        must!(told.is_error && told.text("money_moved") == "no", "{shown}: {}", told.value);
+        must!(told.is_harmless_refusal(), "{token}: {told}");
         fired += 1;
     }
     must!(stage.wire.holds().await? == before, "something was counted");
     let taken = stage.wire.ok("receive_token", json!({"token": gift.text("token")})).await?;
-    must!(taken.text("state") == "received", "the true one is still good: {}", taken.value);
+    must!(taken.text("state") == "received", "the true one is still good: {taken}");
     stage.conserved().await?;
     stage.all_is_good().await?;
     Ok(fired)
 }
 
+/// Tokens made of a good one and of one that is locked to another, and forged ones.
 fn hostile_tokens(good: &str, locked: &str, url: &str) -> Outcome<Vec<String>> {
-    let Token::TokenV4(token) = good.parse::<Token>()? else {
-        return Err("a token of the old kind".into());
-    };
-    let changed = |change: &dyn Fn(&mut cdk_common::nuts::TokenV4)| {
+    let token = token_v4(good)?;
+    let changed = |change: &dyn Fn(&mut TokenV4)| {
         let mut token = token.clone();
         change(&mut token);
         Token::TokenV4(token).to_string()
     };
-    let first = |change: &dyn Fn(&mut cdk_common::nuts::nut00::ProofV4)| {
+    let first = |change: &dyn Fn(&mut ProofV4)| {
         changed(&|token| {
             if let Some(proof) = token.token.first_mut().and_then(|part| part.proofs.first_mut()) {
                 change(proof);
@@ -292,39 +236,22 @@ fn hostile_tokens(good: &str, locked: &str, url: &str) -> Outcome<Vec<String>> {
         })
     };
     let half = good.get(..good.len() / 2).unwrap_or_default();
-    let binary = |bytes: &[u8]| format!("cashuB{}", URL_SAFE_NO_PAD.encode(bytes));
-    let old = |body: &Value| format!("cashuA{}", URL_SAFE_NO_PAD.encode(body.to_string()));
-    let coin = |secret: &str| json!({"amount": 8, "id": "009a1f293253e41e", "secret": secret, "C": SOMEBODY});
-    let many: Vec<Value> = (0..600).map(|number| coin(&number.to_string())).collect();
-    let entry = |mint: &str, proofs: Value| json!({"mint": mint, "proofs": proofs});
     Ok(vec![
         String::new(),
-        "cashuA".to_owned(),
-        "cashuB".to_owned(),
         "cashuC".to_owned() + half,
         half.to_owned(),
         format!("{good}{good}"),
-        binary(&[0x81; 50_000]),
-        binary(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-        binary(&[0xbf; 10_000]),
         format!("cashuB{}", "A".repeat(2_000_000)),
-        old(&json!({"token": [entry(url, json!(many))], "unit": "sat"})),
-        old(&json!({"token": [entry(url, json!([coin("a"), coin("a")]))], "unit": "sat"})),
-        old(
-            &json!({"token": [entry(url, json!([coin("a")])), entry("https://other.example", json!([coin("b")]))], "unit": "sat"}),
-        ),
-        old(&json!({"token": [entry(url, json!([coin("a")]))], "unit": "usd"})),
-        old(&json!({"token": [entry(url, json!([]))], "unit": "sat"})),
-        old(&json!({"token": [entry(url, json!([coin("forged")]))], "unit": "sat"})),
+        input::token(url, "sat", &[input::coin(8, KEYSET, "forged")]),
         first(&|proof| proof.amount = (proof.amount.to_u64() * 2).into()),
         first(&|proof| proof.amount = (1u64 << 62).into()),
-        first(&|proof| proof.c = cdk_common::nuts::SecretKey::generate().public_key()),
+        first(&|proof| proof.c = SecretKey::generate().public_key()),
         changed(&|token| {
             if let Some(part) = token.token.first_mut() {
                 part.proofs.extend(part.proofs.clone());
             }
         }),
-        changed(&|token| token.unit = cdk_common::nuts::CurrencyUnit::Usd),
+        changed(&|token| token.unit = CurrencyUnit::Usd),
         locked.to_owned(),
     ])
 }
@@ -336,12 +263,10 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
     let deposit = stage.wire.ok("deposit", json!({"amount_sats": 1_000})).await?;
     stage.pays(&deposit).await?;
     // No room for a payment: whatever is well-formed by chance moves nothing either.
-    stage.wire.home.write_config(&[stage.url()], Limits { per_payment: 0, per_day: 0 }, "")?;
+    let nothing = Limits { per_payment: 0, per_day: 0 };
+    stage.wire.home.configure(&Settings::at([stage.url()]).limits(nothing))?;
     stage.wire.restart().await?;
-    let listed =
-        stage.wire.session().await?.request("tools/list", json!({})).await?.ok_or("no list")?;
-    let tools =
-        listed.pointer("/result/tools").and_then(Value::as_array).cloned().ok_or("no tools")?;
+    let tools = stage.wire.session().await?.tools().await?;
     must!(tools.len() >= 11, "{} tools", tools.len());
     let (mut chance, calls) = (run.chance(), run.pick(100_000, 5_000));
     let invoice = stage.invoice(5)?;
@@ -361,7 +286,7 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
             let told = told?.ok_or_else(|| format!("{name} {arguments} was not answered"))?;
             let harmless =
                 !told.is_error || told.code() == "protocol" || told.text("money_moved") == "no";
-            must!(harmless, "{name} {arguments}: {}", told.value);
+            must!(harmless, "{name} {arguments}: {told}");
         }
     }
     must!(stage.melts()? == (0, 0), "something was paid");

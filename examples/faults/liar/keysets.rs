@@ -2,20 +2,17 @@
 //! said to be, signatures given again, addresses that lead elsewhere, units.
 
 use serde_json::{Value, json};
+use testbed::harness::input::{LONG_AGO, TEST_NETWORKS, renamed};
+use testbed::harness::lies::{AGAIN, CLAIM, PAY, PRICE, QUOTE, RESTORED, SWAP};
+use testbed::harness::{Client, Holdings, NOBODY, Outcome, WIDE};
+use testbed::must;
 use testbed::{
-    Currency, Detour, InvoiceSpec, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy,
-    RestoreLie, Rule, SignatureLie, TestMint, collision,
+    Detour, InvoiceSpec, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie,
+    Rule, SignatureLie, TestMint, collision,
 };
 
-use crate::Outcome;
-use crate::home::WIDE;
-use crate::stage::{LONG_AGO, SOMEBODY, Stage, must};
+use crate::stage::Stage;
 use crate::trial::Run;
-
-const QUOTE: &str = "/v1/mint/quote/bolt11";
-const CLAIM: &str = "/v1/mint/bolt11";
-const SWAP: &str = "/v1/swap";
-const PAY: &str = "/v1/melt/bolt11";
 
 /// The keyset is rotated while a request is on its way: planned anew or refused, and the old coins
 /// are good.
@@ -26,10 +23,10 @@ pub(crate) async fn f041(run: Run) -> Outcome<usize> {
     let gift = friend.ok("send_token", json!({"amount_sats": 100})).await?;
     let mut fired = 0;
     for (path, tool, arguments) in [
-        (SWAP, "send_token", json!({"amount_sats": 33, "lock_to": SOMEBODY})),
+        (SWAP, "send_token", json!({"amount_sats": 33, "lock_to": NOBODY})),
         (SWAP, "receive_token", json!({"token": gift.text("token")})),
         (PAY, "pay", json!({"to": stage.invoice(100)?})),
-        ("/v1/melt/quote/bolt11", "pay", json!({"to": stage.invoice(100)?})),
+        (PRICE, "pay", json!({"to": stage.invoice(100)?})),
     ] {
         let rule = proxy.fail(Rule::new("POST", path, Moment::HoldBefore));
         let (told, rotated) = tokio::join!(stage.wire.told(tool, arguments), async {
@@ -40,15 +37,10 @@ pub(crate) async fn f041(run: Run) -> Outcome<usize> {
         });
         rotated?;
         let told = told?;
-        must!(
-            !told.is_error || told.text("money_moved") == "no",
-            "{tool} at {path}: {}",
-            told.value
-        );
+        must!(!told.is_error || told.text("money_moved") == "no", "{tool} at {path}: {told}");
         must!(
             told.is_error || ["settled", "received"].contains(&told.text("state")),
-            "{tool} at {path}: {}",
-            told.value
+            "{tool} at {path}: {told}"
         );
         fired += proxy.fired(rule);
         stage.conserved().await?;
@@ -73,7 +65,7 @@ pub(crate) async fn f042(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     stage.liar.tell(Lie::Keysets(KeysetLie::Gone));
     stage.rotate(100).await?;
-    stage.wire.told("send_token", json!({"amount_sats": 33, "lock_to": SOMEBODY})).await?;
+    stage.wire.told("send_token", json!({"amount_sats": 33, "lock_to": NOBODY})).await?;
     stage.wire.restart().await?;
     must!(stage.wire.holds().await?.all() >= 4_960, "the coins are still shown");
     stage.wire.told("pay", json!({"to": stage.invoice(100)?})).await?;
@@ -82,7 +74,7 @@ pub(crate) async fn f042(run: Run) -> Outcome<usize> {
     stage.liar.stop();
     stage.wire.restart().await?;
     let paid = stage.wire.told("pay", json!({"to": stage.invoice(101)?})).await?;
-    must!(paid.text("state") == "settled", "{}", paid.value);
+    must!(paid.text("state") == "settled", "{paid}");
     stage.conserved().await?;
     stage.all_is_good().await?;
     Ok(told)
@@ -97,7 +89,7 @@ pub(crate) async fn f043(run: Run) -> Outcome<usize> {
     stage.liar.tell(Lie::Keysets(KeysetLie::Fee(1_000_000)));
     let rule = stage.scene.proxy.fail(Rule::new("POST", SWAP, Moment::HoldBefore));
     let (told, rotated) = tokio::join!(
-        stage.wire.told("send_token", json!({"amount_sats": 33, "lock_to": SOMEBODY})),
+        stage.wire.told("send_token", json!({"amount_sats": 33, "lock_to": NOBODY})),
         async {
             stage.scene.proxy.reached(rule).await;
             let rotated = stage.rotate(0).await;
@@ -107,19 +99,17 @@ pub(crate) async fn f043(run: Run) -> Outcome<usize> {
     );
     rotated?;
     let told = told?;
-    must!(told.sats("fee_sats") <= 5, "{}", told.value);
+    must!(told.sats("fee_sats") <= 5, "{told}");
     let paid = stage.wire.told("pay", json!({"to": stage.invoice(100)?})).await?;
     must!(
         paid.sats("fee_sats") <= 5 && (!paid.is_error || paid.text("money_moved") == "no"),
-        "{}",
-        paid.value
+        "{paid}"
     );
     stage.wire.restart().await?;
     let paid = stage.wire.told("pay", json!({"to": stage.invoice(100)?})).await?;
     must!(
         paid.sats("fee_sats") <= 5 && (!paid.is_error || paid.text("money_moved") == "no"),
-        "{}",
-        paid.value
+        "{paid}"
     );
     let lost = before.all() - stage.wire.holds().await?.all();
     must!(lost <= 200 + 3 * 5 + 5, "{lost} sats are gone");
@@ -132,7 +122,7 @@ pub(crate) async fn f043(run: Run) -> Outcome<usize> {
             .await?;
     fees.rotate(1_000_000).await?;
     let paid = fees.wire.told("pay", json!({"to": fees.invoice(100)?})).await?;
-    must!(paid.sats("fee_sats") <= 10, "{}", paid.value);
+    must!(paid.sats("fee_sats") <= 10, "{paid}");
     fees.conserved().await?;
     Ok(fired)
 }
@@ -172,13 +162,8 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
         }
         let deposit = wire.told("deposit", json!({"amount_sats": 50, "mint": proxy.url()})).await?;
         if !deposit.is_error {
-            let shown = wire
-                .ok(
-                    "get_deposit",
-                    json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 3}),
-                )
-                .await?;
-            must!(shown.text("state") != "received", "{kind}: {}", shown.value);
+            let shown = wire.deposit_within(&deposit, 3).await?;
+            must!(shown.text("state") != "received", "{kind}: {shown}");
         }
         if kind == "copied" {
             // A token of the honest mint's coins that names the copy: taken in there, it would sign
@@ -187,7 +172,7 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
                 wire.ok("send_token", json!({"amount_sats": 32, "mint": stage.url()})).await?;
             let moved = renamed(token.text("token"), &proxy.url())?;
             let taken = wire.told("receive_token", json!({"token": moved})).await?;
-            must!(taken.is_error || taken.text("state") != "received", "{kind}: {}", taken.value);
+            must!(taken.is_error || taken.text("state") != "received", "{kind}: {taken}");
             wire.ok("reclaim_token", json!({"payment_id": token.text("payment_id")})).await?;
         }
         let asked = proxy.exchanges();
@@ -202,23 +187,11 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
         let paid = wire.ok("pay", json!({"to": stage.invoice(20)?})).await?;
         must!(
             paid.text("mint") == stage.url() && paid.text("state") == "settled",
-            "{kind}: {}",
-            paid.value
+            "{kind}: {paid}"
         );
     }
     must!(fired == 3, "not every lie was told: {fired}");
     Ok(fired)
-}
-
-/// A token's text, as if it were of another mint.
-fn renamed(token: &str, url: &str) -> Outcome<String> {
-    match token.parse::<cdk_common::nuts::Token>()? {
-        cdk_common::nuts::Token::TokenV4(mut token) => {
-            token.mint_url = url.parse()?;
-            Ok(cdk_common::nuts::Token::TokenV4(token).to_string())
-        }
-        cdk_common::nuts::Token::TokenV3(_) => Err("a token of the old kind".into()),
-    }
 }
 
 /// A deposit is paid, or claimed, says the mint, and is not; a claim's answer is lost; it signs
@@ -237,12 +210,10 @@ pub(crate) async fn f045(run: Run) -> Outcome<usize> {
             stage.liar.tell(Lie::Field { path: QUOTE, field, value });
         }
         stage.liar.tell(Lie::states(QUOTE, &[word]));
-        let shown = stage
-            .wire
-            .ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2}))
-            .await?;
-        must!(shown.text("state") != "received", "{word}, and nothing came: {}", shown.value);
-        must!(stage.wire.holds().await? == before, "{word}: the balance moved");
+        let shown = stage.wire.deposit_within(&deposit, 2).await?;
+        must!(shown.text("state") != "received", "{word}, and nothing came: {shown}");
+        let held = Holdings { incoming: before.incoming, ..stage.wire.holds().await? };
+        must!(held == before, "{word}: the balance moved");
         must!(stage.liar.told() > told, "{word} was never told");
         stage.liar.stop();
         stage.wire.restart().await?;
@@ -256,15 +227,12 @@ pub(crate) async fn f045(run: Run) -> Outcome<usize> {
     must!(stage.scene.proxy.fired(rule) == 1, "the claim's answer was not lost");
     stage.conserved().await?;
     let deposit = stage.wire.ok("deposit", json!({"amount_sats": 200})).await?;
-    [CLAIM, "/v1/restore"]
+    [CLAIM, AGAIN]
         .iter()
         .for_each(|path| stage.liar.tell(Lie::signatures(path, SignatureLie::Fewer)));
     stage.scene.pay_from_outside(deposit.text("bolt11"))?;
-    let shown = stage
-        .wire
-        .ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2}))
-        .await?;
-    must!(shown.text("state") != "received", "it signed less: {}", shown.value);
+    let shown = stage.wire.deposit_within(&deposit, 2).await?;
+    must!(shown.text("state") != "received", "it signed less: {shown}");
     stage.liar.stop();
     stage.wire.receives(&deposit).await?;
     stage.conserved().await?;
@@ -278,32 +246,28 @@ pub(crate) async fn f046(run: Run) -> Outcome<usize> {
     // The wallet holds real money as far as it knows: only invoices of the main network will do.
     let wire = stage.real_wallet()?;
     let shop = stage.scene.lightning.payee("somebody");
-    let invoices = [
+    let mut invoices = vec![
         ("another amount", InvoiceSpec::sats(201, "")),
         ("no amount", InvoiceSpec::default()),
-        ("run out", InvoiceSpec { created_at: Some(LONG_AGO), ..InvoiceSpec::sats(200, "") }),
-        (
-            "of a test network",
-            InvoiceSpec { network: Currency::BitcoinTestnet, ..InvoiceSpec::sats(200, "") },
-        ),
-        ("of regtest", InvoiceSpec { network: Currency::Regtest, ..InvoiceSpec::sats(200, "") }),
+        ("expired", InvoiceSpec { created_at: Some(LONG_AGO), ..InvoiceSpec::sats(200, "") }),
     ];
+    let of = |network| ("of a test network", InvoiceSpec { network, ..InvoiceSpec::sats(200, "") });
+    invoices.extend(TEST_NETWORKS.map(of));
     for (what, spec) in invoices {
         stage.liar.tell(Lie::field(QUOTE, "request", shop.invoice_with(&spec)?.to_string()));
         let told = wire.told("deposit", json!({"amount_sats": 200})).await?;
         stage.liar.stop();
         must!(
             told.code() == "mint_refused" && told.text("bolt11").is_empty(),
-            "an invoice {what}: {}",
-            told.value
+            "an invoice {what}: {told}"
         );
     }
     stage.liar.tell(Lie::field(QUOTE, "request", "lnbc1 pay me at once"));
     let told = wire.told("deposit", json!({"amount_sats": 200})).await?;
     stage.liar.stop();
-    must!(told.is_error, "{}", told.value);
+    must!(told.is_error, "{told}");
     let honest = wire.ok("deposit", json!({"amount_sats": 200})).await?;
-    must!(honest.text("bolt11").starts_with("lnbc"), "{}", honest.value);
+    must!(honest.text("bolt11").starts_with("lnbc"), "{honest}");
     Ok(stage.liar.told())
 }
 
@@ -312,17 +276,7 @@ pub(crate) async fn f046(run: Run) -> Outcome<usize> {
 pub(crate) async fn f047(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let mut fired = 0;
-    let lies = [
-        RestoreLie::Partial,
-        RestoreLie::Duplicate,
-        RestoreLie::Again,
-        RestoreLie::Foreign,
-        RestoreLie::Mixed,
-        RestoreLie::FewerSignatures,
-        RestoreLie::Reordered,
-        RestoreLie::Empty,
-    ];
-    for lie in lies {
+    for lie in RESTORED {
         let rule = stage.scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
         let told = stage.liar.told();
         stage.liar.tell(Lie::Restored(lie));
@@ -330,17 +284,14 @@ pub(crate) async fn f047(run: Run) -> Outcome<usize> {
             .wire
             .told(
                 "send_token",
-                json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+                json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": NOBODY}),
             )
             .await?;
-        must!(sent.text("state") == "pending", "{lie:?}: {}", sent.value);
+        must!(sent.text("state") == "pending", "{lie:?}: {sent}");
         stage.wire.restart().await?;
-        let shown = stage
-            .wire
-            .ok("get_payment", json!({"payment_id": sent.text("payment_id"), "wait_seconds": 3}))
-            .await?;
+        let shown = stage.wire.payment_within(sent.text("payment_id"), 3).await?;
         let as_it_should = shown.text("state") == "pending" || lie == RestoreLie::Reordered;
-        must!(as_it_should, "{lie:?}: {}", shown.value);
+        must!(as_it_should, "{lie:?}: {shown}");
         must!(stage.liar.told() > told, "{lie:?} was never told");
         fired += stage.scene.proxy.fired(rule);
         stage.liar.stop();
@@ -362,20 +313,20 @@ pub(crate) async fn f048(run: Run) -> Outcome<usize> {
         let detour = Detour::start(status, &canary.url()).await?;
         let wire = stage.scene.wallet_at(&[detour.url()], WIDE)?;
         let told = wire.told("deposit", json!({"amount_sats": 50})).await?;
-        must!(told.is_error, "{status}: {}", told.value);
+        must!(told.is_error, "{status}: {told}");
         wire.ok("list_mints", json!({})).await?;
         sent += detour.sent();
     }
     must!(canary.requests().is_empty(), "a redirect was followed");
     stage.wire.ok("list_mints", json!({})).await?;
-    stage.liar.tell(Lie::field("/v1/info", "pubkey", SOMEBODY));
+    stage.liar.tell(Lie::field("/v1/info", "pubkey", NOBODY));
     stage.wire.restart().await?;
     let listed = stage.wire.ok("list_mints", json!({})).await?;
     let told = stage.liar.told();
     stage.conserved().await?;
     must!(told > 0, "nobody asked for the mint's info");
     let changed = listed.value.pointer("/mints/0/identity_changed").and_then(Value::as_bool);
-    must!(changed == Some(true), "the mint's new key is not told: {}", listed.value);
+    must!(changed == Some(true), "the mint's new key is not told: {listed}");
     Ok(sent.min(told))
 }
 
@@ -387,14 +338,8 @@ pub(crate) async fn f049(run: Run) -> Outcome<usize> {
         stage.liar.tell(Lie::Keysets(KeysetLie::Unit(unit)));
         let deposit = stage.wire.told("deposit", json!({"amount_sats": 100})).await?;
         if !deposit.is_error {
-            let shown = stage
-                .wire
-                .ok(
-                    "get_deposit",
-                    json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2}),
-                )
-                .await?;
-            must!(shown.text("state") != "received", "{unit}: {}", shown.value);
+            let shown = stage.wire.deposit_within(&deposit, 2).await?;
+            must!(shown.text("state") != "received", "{unit}: {shown}");
         }
         must!(stage.wire.holds().await?.all() == 0, "{unit}: counted");
         told += stage.liar.told();
@@ -411,7 +356,7 @@ pub(crate) async fn f049(run: Run) -> Outcome<usize> {
         stage.rotate(100).await?;
         stage
             .wire
-            .told("send_token", json!({"amount_sats": 33, "memo": unit, "lock_to": SOMEBODY}))
+            .told("send_token", json!({"amount_sats": 33, "memo": unit, "lock_to": NOBODY}))
             .await?;
         stage.wire.restart().await?;
         stage.conserved().await?;

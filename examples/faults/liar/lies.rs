@@ -1,17 +1,13 @@
 //! Rows F-033 to F-040: a mint that lies about quotes, payments, signatures and coins.
 
 use serde_json::{Value, json};
+use testbed::harness::lies::{self, AGAIN, CLAIM, PAY, PRICE, SWAP};
+use testbed::harness::{Client, NOBODY, Outcome};
+use testbed::must;
 use testbed::{CoinLie, Lie, Moment, Rule, SignatureLie};
 
-use crate::Outcome;
-use crate::stage::{SOMEBODY, Stage, must};
+use crate::stage::Stage;
 use crate::trial::Run;
-
-const CLAIM: &str = "/v1/mint/bolt11";
-const SWAP: &str = "/v1/swap";
-const PRICE: &str = "/v1/melt/quote/bolt11";
-const PAY: &str = "/v1/melt/bolt11";
-const AGAIN: &str = "/v1/restore";
 
 /// A payment's quote is for another amount: refused, no coin leaves.
 pub(crate) async fn f033(run: Run) -> Outcome<usize> {
@@ -44,12 +40,12 @@ pub(crate) async fn f034(run: Run) -> Outcome<usize> {
         lies.into_iter().for_each(|lie| stage.liar.tell(lie));
         stage.wire.refuses("pay", json!({"to": stage.invoice(1_000)?}), &refusals).await?;
         let asked = stage.wire.told("estimate", json!({"to": stage.invoice(1_000)?})).await?;
-        must!(asked.text("verdict") != "allowed", "an estimate allows it: {}", asked.value);
+        must!(asked.text("verdict") != "allowed", "an estimate allows it: {asked}");
         stage.liar.stop();
     }
     must!(stage.melts()?.0 == 0, "coins were sent");
     let paid = stage.wire.ok("pay", json!({"to": stage.invoice(1_000)?})).await?;
-    must!(paid.text("state") == "settled", "the session goes on: {}", paid.value);
+    must!(paid.text("state") == "settled", "the session goes on: {paid}");
     stage.conserved().await?;
     Ok(stage.liar.told())
 }
@@ -68,20 +64,14 @@ pub(crate) async fn f035(run: Run) -> Outcome<usize> {
         let unproven = paid.text("state") == "settled"
             && paid.text("proof") == "mint_word"
             && paid.text("preimage").is_empty();
-        must!(unproven, "{preimage}: {}", paid.value);
-        let shown =
-            stage.wire.ok("get_payment", json!({"payment_id": paid.text("payment_id")})).await?;
-        must!(
-            shown.text("proof") == "mint_word" && shown.text("preimage").is_empty(),
-            "{}",
-            shown.value
-        );
+        must!(unproven, "{preimage}: {paid}");
+        let shown = stage.wire.payment(paid.text("payment_id")).await?;
+        must!(shown.text("proof") == "mint_word" && shown.text("preimage").is_empty(), "{shown}");
     }
     let paid = stage.wire.ok("pay", json!({"to": stage.invoice(50)?})).await?;
     must!(
         paid.text("proof") == "preimage" && !paid.text("preimage").is_empty(),
-        "an honest one: {}",
-        paid.value
+        "an honest one: {paid}"
     );
     stage.conserved().await?;
     Ok(stage.liar.told())
@@ -98,11 +88,11 @@ pub(crate) async fn f036(run: Run) -> Outcome<usize> {
         stage.liar.tell(Lie::states(PRICE, &[word]));
         let invoice = stage.invoice(300)?;
         let told = stage.wire.told("pay", json!({"to": invoice})).await?;
-        must!(told.text("state") == "pending", "{word}: {}", told.value);
+        must!(told.text("state") == "pending", "{word}: {told}");
         let id = told.text("payment_id").to_owned();
         for _ in 0..2 {
             let again = stage.wire.told("pay", json!({"to": invoice})).await?;
-            must!(again.text("state") == "pending", "{word}, again: {}", again.value);
+            must!(again.text("state") == "pending", "{word}, again: {again}");
             let now = stage.wire.holds().await?;
             must!(
                 now.spendable + 300 <= before.spendable && now.pending >= 300,
@@ -135,8 +125,7 @@ pub(crate) async fn f037(run: Run) -> Outcome<usize> {
         let id = told.text("payment_id").to_owned();
         let mut settled = told.text("state") == "settled";
         for _ in 0..6 {
-            let shown =
-                stage.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await?;
+            let shown = stage.wire.payment_within(&id, 1).await?;
             let state = shown.text("state").to_owned();
             must!(
                 state == "settled" || state == "pending" && !settled,
@@ -157,19 +146,7 @@ pub(crate) async fn f037(run: Run) -> Outcome<usize> {
 pub(crate) async fn f038(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 20_000).await?;
     let friend = stage.friend(5_000).await?;
-    let lies = [
-        SignatureLie::Point,
-        SignatureLie::Proof,
-        SignatureLie::NoProof,
-        SignatureLie::Amount,
-        SignatureLie::Keyset("00aabbccddeeff00".to_owned()),
-        SignatureLie::Fewer,
-        SignatureLie::More,
-        SignatureLie::Reordered,
-        SignatureLie::Duplicate,
-        SignatureLie::None,
-    ];
-    for lie in lies {
+    for lie in lies::signatures() {
         let (told, before) = (stage.liar.told(), stage.wire.holds().await?);
         let gift =
             friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await?;
@@ -177,25 +154,18 @@ pub(crate) async fn f038(run: Run) -> Outcome<usize> {
             .iter()
             .for_each(|path| stage.liar.tell(Lie::signatures(path, lie.clone())));
         let deposit = stage.wire.ok("deposit", json!({"amount_sats": 100})).await?;
-        let shown = stage
-            .wire
-            .ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 1}))
-            .await?;
-        must!(shown.text("state") != "received", "{lie:?}: {}", shown.value);
+        let shown = stage.wire.deposit_within(&deposit, 1).await?;
+        must!(shown.text("state") != "received", "{lie:?}: {shown}");
         let sent = stage
             .wire
             .told(
                 "send_token",
-                json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+                json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": NOBODY}),
             )
             .await?;
-        must!(
-            sent.text("state") == "pending" && sent.text("token").is_empty(),
-            "{lie:?}: {}",
-            sent.value
-        );
+        must!(sent.text("state") == "pending" && sent.text("token").is_empty(), "{lie:?}: {sent}");
         let taken = stage.wire.told("receive_token", json!({"token": gift.text("token")})).await?;
-        must!(taken.text("state") == "pending", "{lie:?}: {}", taken.value);
+        must!(taken.text("state") == "pending", "{lie:?}: {taken}");
         must!(
             stage.wire.holds().await?.spendable <= before.spendable,
             "{lie:?}: coins that no signature backs"
@@ -209,19 +179,18 @@ pub(crate) async fn f038(run: Run) -> Outcome<usize> {
         stage.conserved().await?;
     }
     let told = stage.liar.told();
-    for lie in [SignatureLie::Point, SignatureLie::Proof, SignatureLie::NoProof, SignatureLie::More]
-    {
+    for lie in lies::change() {
         ["/v1/melt", AGAIN]
             .iter()
             .for_each(|path| stage.liar.tell(Lie::signatures(path, lie.clone())));
         let paid = stage.wire.ok("pay", json!({"to": stage.invoice(300)?})).await?;
-        must!(paid.text("state") == "settled", "{lie:?}: {}", paid.value);
+        must!(paid.text("state") == "settled", "{lie:?}: {paid}");
         stage.liar.stop();
         stage.wire.restart().await?;
         stage.conserved().await?;
     }
     must!(
-        stage.liar.told() >= told + 4,
+        stage.liar.told() >= told + 5,
         "change was lied about {} times",
         stage.liar.told() - told
     );
@@ -242,8 +211,7 @@ pub(crate) async fn f039(run: Run) -> Outcome<usize> {
         stage.liar.stop();
         must!(
             paid.text("state") == "settled" && paid.sats("total_sats") <= MOST,
-            "{paths:?}: {}",
-            paid.value
+            "{paths:?}: {paid}"
         );
         must!(
             meanwhile.spendable + 1_000 <= before.spendable,
@@ -257,11 +225,7 @@ pub(crate) async fn f039(run: Run) -> Outcome<usize> {
     let paid = stage.wire.ok("pay", json!({"to": stage.invoice(1_000)?})).await?;
     stage.liar.stop();
     let cost = before.spendable - stage.wire.holds().await?.all();
-    must!(
-        paid.sats("total_sats") == cost && cost <= MOST,
-        "it cost {cost}, and it says {}",
-        paid.value
-    );
+    must!(paid.sats("total_sats") == cost && cost <= MOST, "it cost {cost}, and it says {paid}");
     let honest =
         stage.mint()?.auditor().melts()?.last().map_or(0, |melt| melt.amount_sats + melt.fee_sats);
     must!(cost > honest, "nothing was kept back");
@@ -283,20 +247,20 @@ pub(crate) async fn f040(run: Run) -> Outcome<usize> {
     stage.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
     stage.wire.restart().await?;
     let id = token.text("payment_id");
-    stage.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 3})).await?;
+    stage.wire.payment_within(id, 3).await?;
     let told = stage.liar.told();
     stage.liar.stop();
     must!(told > 0, "nobody asked for the coins' states");
     stage.wire.restart().await?;
     stage.conserved().await?;
     let back = stage.wire.ok("reclaim_token", json!({"payment_id": id})).await?;
-    must!(back.text("state") == "returned", "{}", back.value);
+    must!(back.text("state") == "returned", "{back}");
     let token = stage.wire.ok("send_token", json!({"amount_sats": 128, "memo": "b"})).await?;
     friend.ok("receive_token", json!({"token": token.text("token")})).await?;
     stage.liar.tell(Lie::Coins(CoinLie::All("UNSPENT")));
     let back =
         stage.wire.told("reclaim_token", json!({"payment_id": token.text("payment_id")})).await?;
-    must!(back.text("state") != "returned", "a claimed token came back: {}", back.value);
+    must!(back.text("state") != "returned", "a claimed token came back: {back}");
     stage.liar.stop();
     stage.wire.restart().await?;
     stage.conserved().await?;

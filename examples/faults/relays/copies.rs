@@ -6,14 +6,14 @@ use std::sync::Arc;
 use nutpurse::testing::nostr::{Event, Identity, deletion, token_event};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 use testbed::{Around, Moment, Rule};
 
 use super::ground::{Ground, at, comes};
-use crate::stage::must;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 const SIDES: [Around; 3] = [Around::BeforeStored, Around::BeforeTold, Around::AfterTold];
 
@@ -86,11 +86,7 @@ pub(crate) async fn forgetful(run: Run) -> Outcome<Proof> {
     let wallet = ground.ours(2_000).await?;
     ground.pays(&wallet, 30).await?;
     let told = wallet.sync().await?;
-    must!(
-        told.text("state") != "synced",
-        "a relay that forgets all is called synced: {}",
-        told.value
-    );
+    must!(told.text("state") != "synced", "a relay that forgets all is called synced: {told}");
     let owed = ground.scene.owed()?;
     must!(
         first.taken().is_empty() && ground.newcomer().await? == owed,
@@ -100,11 +96,7 @@ pub(crate) async fn forgetful(run: Run) -> Outcome<Proof> {
     ground.pays(&wallet, 40).await?;
     wallet.restart().await?;
     let told = wallet.sync().await?;
-    must!(
-        told.text("state") != "synced",
-        "relays that forget all are called synced: {}",
-        told.value
-    );
+    must!(told.text("state") != "synced", "relays that forget all are called synced: {told}");
     ground.scene.settled().await?;
     let forgotten = first.frames_of("EVENT");
     for relay in &ground.relays {
@@ -124,11 +116,7 @@ pub(crate) async fn refused(run: Run) -> Outcome<Proof> {
         let wallet = ground.ours(500).await?;
         ground.pays(&wallet, 30).await?;
         let told = wallet.sync().await?;
-        must!(
-            wallet.unpublished().await? > 0 && told.text("state") != "synced",
-            "{words}: {}",
-            told.value
-        );
+        must!(wallet.unpublished().await? > 0 && told.text("state") != "synced", "{words}: {told}");
         fired += relay.frames_of("EVENT");
         wallet.restart().await?;
         must!(wallet.unpublished().await? > 0, "{words}: forgotten at a restart");
@@ -324,8 +312,7 @@ pub(crate) async fn away(run: Run) -> Outcome<Proof> {
     let told = wallet.sync().await?;
     must!(
         told.text("state") == "offline" && wallet.unpublished().await? > 0,
-        "no relay is there: {}",
-        told.value
+        "no relay is there: {told}"
     );
     for relay in &ground.relays {
         relay.come_up().await?;
@@ -357,13 +344,13 @@ pub(crate) async fn clocks(run: Run) -> Outcome<Proof> {
             }
             _ => false,
         };
-        must!(is_right, "{ahead} s: {}", told.value);
+        must!(is_right, "{ahead} s: {told}");
         words.push(told.word().to_owned());
         let sent = wallet
             .ok("send_token", json!({"amount_sats": sats, "memo": ground.scene.name("clock")}))
             .await?;
         let taken = friend.ok("receive_token", json!({"token": sent.text("token")})).await?;
-        must!(taken.text("state") == "received", "{ahead} s: {}", taken.value);
+        must!(taken.text("state") == "received", "{ahead} s: {taken}");
         wallet.sync().await?;
         ground.scene.settled().await.map_err(|error| format!("{ahead} s: {error}"))?;
     }
@@ -372,10 +359,7 @@ pub(crate) async fn clocks(run: Run) -> Outcome<Proof> {
     for event in &tokens {
         for old in token_event::read(&ground.us, event)?.del {
             let of_old = tokens.iter().find(|one| one.id() == old).map_or(0, Event::created_at);
-            holds(
-                event.created_at() > of_old,
-                format!("{} is not above {of_old}", event.created_at()),
-            )?;
+            must!(event.created_at() > of_old, "{} is not above {of_old}", event.created_at());
         }
     }
     ground.agree(&wallet, friend.holds().await?.spendable).await?;

@@ -6,27 +6,21 @@ use std::sync::Arc;
 
 use rand::Rng;
 use serde_json::json;
+use testbed::harness::{Client, Outcome, WIDE};
+use testbed::must;
 use testbed::{Moment, Rule};
 use tokio::time::{Duration, sleep};
 
 use super::ground::{Ground, at};
-use crate::Outcome;
-use crate::home::WIDE;
-use crate::lost::{restore, words_of};
+use crate::lost::restore;
 use crate::scene::Scene;
-use crate::stage::must;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
 
 /// How often the mint answered that a coin was spent before.
 fn lost_races(scene: &Scene) -> usize {
-    scene
-        .proxy
-        .exchanges()
-        .iter()
-        .filter(|exchange| at(&exchange.response, "/code") == 11_001)
-        .count()
+    scene.proxy.count(|exchange| at(&exchange.response, "/code") == 11_001)
 }
 
 /// How often the mint answered that it had signed the same before.
@@ -38,15 +32,9 @@ fn signed_before(scene: &Scene) -> usize {
     let said = |exchange: &testbed::Exchange| {
         at(&exchange.response, "/detail").as_str().is_some_and(is_it)
     };
-    scene
-        .proxy
-        .exchanges()
-        .iter()
-        .filter(|exchange| {
-            matches!(at(&exchange.response, "/code").as_u64(), Some(10_002 | 11_003))
-                || said(exchange)
-        })
-        .count()
+    scene.proxy.count(|exchange| {
+        matches!(at(&exchange.response, "/code").as_u64(), Some(10_002 | 11_003)) || said(exchange)
+    })
 }
 
 /// Both pay until each has paid `rounds` times; each payment is paid once or clearly not. What was
@@ -77,8 +65,7 @@ async fn both_pay(
                 } else {
                     must!(
                         answer.text("money_moved") == "no" && scene.times_paid(&hash)? == 0,
-                        "{}",
-                        answer.value
+                        "{answer}"
                     );
                 }
                 Outcome::Ok(word)
@@ -114,14 +101,13 @@ pub(crate) async fn same_coins(run: Run) -> Outcome<Proof> {
         let ((late, late_hash), (soon, soon_hash)) =
             (scene.invoice(most / 2)?, scene.invoice(most / 2 - 40)?);
         let session = slow.session().await?;
-        let (_, answer) =
-            session.begin("tools/call", json!({"name": "pay", "arguments": {"to": late}})).await?;
+        let (_, answer) = session.begin_call("pay", json!({"to": late})).await?;
         scene.proxy.reached(rule).await;
         let paid = quick.told("pay", json!({"to": soon})).await?;
         scene.proxy.release(rule);
         let late = answer.await?;
         scene.proxy.clear();
-        must!(paid.text("state") == "settled", "turn {turn}: the quick one: {}", paid.value);
+        must!(paid.text("state") == "settled", "turn {turn}: the quick one: {paid}");
         scene.agrees(&paid, &soon_hash)?;
         let what = format!("turn {turn}: the slow one: {late}");
         must!(scene.times_paid(&late_hash)? <= 1, "{what}");
@@ -159,11 +145,11 @@ pub(crate) async fn same_words(run: Run) -> Outcome<Proof> {
     let other = scene.wallet()?;
     ground.settle_in(&other, &[], WIDE, "")?;
     // The first goes on while the second is made.
-    restore(&other, &words_of(&one)?).await?;
+    restore(&other, &one.home.mnemonic()?).await?;
     scene.forget(&other);
     // It does not know what was spent today: a day later it may spend.
     let told = other.told("pay", json!({"to": scene.invoice(5)?.0})).await?;
-    must!(told.code() == "over_budget", "just restored: {}", told.value);
+    must!(told.code() == "over_budget", "just restored: {told}");
     other.restart_after(86_500).await?;
     must!(one.npub().await? == other.npub().await?, "two people of the same words");
     ground.converge(&one, &other).await?;
@@ -183,11 +169,11 @@ pub(crate) async fn same_words(run: Run) -> Outcome<Proof> {
         if sent.code() == "mint_refused" {
             // The other has spent some of these coins meanwhile, and this one has not heard of it
             // yet.
-            must!(sent.text("money_moved") == "no", "{}", sent.value);
+            must!(sent.text("money_moved") == "no", "{sent}");
             device.sync().await?;
             sent = device.told("send_token", wanted).await?;
         }
-        must!(sent.text("state") == "settled", "{}", sent.value);
+        must!(sent.text("state") == "settled", "{sent}");
         device.ok("reclaim_token", json!({"payment_id": sent.text("payment_id")})).await?;
     }
     ground.converge(&one, &other).await?;

@@ -1,14 +1,14 @@
 //! Relays that never stop or never answer: memory stays bounded, and every tool answers meanwhile.
 
 use serde_json::json;
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 use testbed::{Flood, Misrule};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::ground::Ground;
-use crate::Outcome;
 use crate::slow::peak;
-use crate::stage::must;
 use crate::table::Proof;
 use crate::trial::Run;
 
@@ -70,19 +70,14 @@ async fn one(run: &Run, misrule: Misrule) -> Outcome<(u64, Duration)> {
             let told = wallet.ok("get_balance", json!({})).await?;
             must!(told.took < PROMPT, "the balance took {:?}", told.took);
             let told = wallet.ok("pay", json!({"to": ground.scene.invoice(sats)?.0})).await?;
-            must!(
-                told.text("state") == "settled" && told.took < PROMPT,
-                "{:?}: {}",
-                told.took,
-                told.value
-            );
+            must!(told.text("state") == "settled" && told.took < PROMPT, "{:?}: {told}", told.took);
         }
         Outcome::Ok(())
     };
     let (synced, others) = tokio::join!(syncing, meanwhile);
     others?;
     let synced = synced?;
-    must!(!synced.is_error && synced.text("state") != "synced", "{}", synced.value);
+    must!(!synced.is_error && synced.text("state") != "synced", "{synced}");
     must!(bad.frames() > before, "the relay was not asked");
     let kib = peak(wallet.session().await?.process())?;
     must!(kib < MOST_KIB, "{} MiB of memory", kib / 1024);

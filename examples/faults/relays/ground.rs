@@ -12,16 +12,14 @@ use nutpurse::testing::nostr::{
 };
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, Limits, Outcome, Settings, WIDE, holds};
+use testbed::must;
 use testbed::{LnurlServer, Relay, Terms};
 use tokio::time::{Instant, sleep};
 
-use crate::home::{Limits, WIDE};
 use crate::scene::Scene;
-use crate::session::Answer;
-use crate::stage::must;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
 
 /// Throw-away Nostr keys.
 pub(crate) const US: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -91,10 +89,9 @@ impl Ground {
         limits: Limits,
         more: &str,
     ) -> Outcome {
-        let relays: Vec<String> = self.relays.iter().map(|relay| relay.url().to_owned()).collect();
-        let mut allow = vec![self.scene.proxy.url()];
-        allow.extend(relays.iter().chain(also).cloned());
-        wallet.home.write_nostr(&allow, limits, &relays, more)
+        let settings = Settings::at([self.scene.proxy.url()]).limits(limits).allow(also);
+        let relays = self.relays.iter().map(Relay::url);
+        wallet.home.configure(&settings.relays(relays).more(more))
     }
 
     /// Ours with so many sats, and relays that know it.
@@ -118,7 +115,7 @@ impl Ground {
         device.sync().await?;
         device.sync().await?;
         let held = device.holds().await?;
-        holds(held.all() == held.spendable, format!("a new device: {held:?}"))?;
+        must!(held.all() == held.spendable, "a new device: {held:?}");
         self.scene.nothing_told_by(&device)?;
         device.close().await?;
         Ok(held.spendable)
@@ -165,12 +162,9 @@ impl Ground {
         let told = wallet.told_all().await?;
         self.scene.settled().await?;
         let (held, owed) = (wallet.holds().await?, self.scene.owed()?.saturating_sub(others));
-        holds(
-            held.spendable == owed,
-            format!("the wallet holds {held:?} of {owed}: {}", told.value),
-        )?;
+        must!(held.spendable == owed, "the wallet holds {held:?} of {owed}: {told}");
         let copied = self.copied()?;
-        holds(copied == owed, format!("relays show {copied} of {owed}: {}", told.value))?;
+        must!(copied == owed, "relays show {copied} of {owed}: {told}");
         let found = self.newcomer().await?;
         holds(found == owed, format!("a new device finds {found} of {owed}"))
     }
@@ -185,10 +179,10 @@ impl Ground {
             wallet.sync().await?;
         }
         let (left, right, owed) = (one.holds().await?, other.holds().await?, self.scene.owed()?);
-        holds(
+        must!(
             left.spendable == owed && right.spendable == owed,
-            format!("one sees {left:?}, the other {right:?}, the mint owes {owed}"),
-        )?;
+            "one sees {left:?}, the other {right:?}, the mint owes {owed}"
+        );
         self.scene.balanced().await?;
         self.scene.nothing_told()?;
         self.scene.nothing_told_by(other)
@@ -206,7 +200,7 @@ impl Ground {
     pub(crate) async fn pays(&self, wallet: &Wallet, sats: u64) -> Outcome<String> {
         let (invoice, hash) = self.scene.invoice(sats)?;
         let paid = wallet.ok("pay", json!({"to": invoice})).await?;
-        holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
+        must!(paid.text("state") == "settled", "not paid: {paid}");
         Ok(hash)
     }
 
@@ -244,7 +238,7 @@ impl Wallet {
             if told.text("state") == "synced" {
                 return Ok(told);
             }
-            holds(since.elapsed() < 4 * SOON, format!("relays are not told all: {}", told.value))?;
+            must!(since.elapsed() < 4 * SOON, "relays are not told all: {told}");
             sleep(Duration::from_millis(300)).await;
         }
     }
@@ -253,7 +247,7 @@ impl Wallet {
     pub(crate) async fn rests(&self) -> Outcome {
         let since = Instant::now();
         while self.holds().await?.pending > 0 || self.open().await? > 0 {
-            holds(since.elapsed() < 6 * SOON, "something stays open")?;
+            must!(since.elapsed() < 6 * SOON, "something stays open");
             sleep(Duration::from_millis(100)).await;
         }
         Ok(())

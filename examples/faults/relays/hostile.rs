@@ -12,11 +12,11 @@ use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::testing::nostr::{Event, Identity, UnsignedEvent, nutzap, token_event};
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::{Client, Outcome};
+use testbed::must;
 
 use super::ground::{Ground, THEM, at};
-use crate::Outcome;
 use crate::scene::Scene;
-use crate::stage::must;
 use crate::table::Proof as Fired;
 use crate::trial::Run;
 use crate::wallet::Wallet;
@@ -53,21 +53,11 @@ impl Canary {
 /// What a wallet asked its mint for that could move or betray coins.
 fn moves(scene: &Scene) -> usize {
     let is_one = |path: &str| path == "/v1/swap" || path == "/v1/checkstate";
-    scene
-        .proxy
-        .exchanges()
-        .iter()
-        .filter(|exchange| exchange.method == "POST" && is_one(&exchange.path))
-        .count()
+    scene.proxy.count(|exchange| exchange.method == "POST" && is_one(&exchange.path))
 }
 
 fn swaps(scene: &Scene) -> usize {
-    scene
-        .proxy
-        .exchanges()
-        .iter()
-        .filter(|exchange| exchange.method == "POST" && exchange.path == "/v1/swap")
-        .count()
+    scene.proxy.count(|exchange| exchange.method == "POST" && exchange.path == "/v1/swap")
 }
 
 async fn received(wallet: &Wallet) -> Outcome<usize> {
@@ -81,7 +71,7 @@ async fn hidden_nutzap(ground: &Ground, sender: &Wallet, to: &str, sats: u64) ->
     relay.rule(|rule| rule.forget = true);
     let zap = json!({"to": to, "amount_sats": sats, "comment": ground.scene.name("hidden"), "via": "nutzap"});
     let zapped = sender.ok("zap", zap).await?;
-    must!(zapped.text("state") == "settled", "{}", zapped.value);
+    must!(zapped.text("state") == "settled", "{zapped}");
     let heard = String::from_utf8(relay.heard())?;
     relay.rule(|rule| rule.forget = false);
     let said = heard.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -272,7 +262,7 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     for _ in 0..2 {
         let told = wallet.sync().await?;
         let held = ground.scene.settled().await?;
-        must!(held.spendable == owed, "{held:?} of {owed}: {}", told.value);
+        must!(held.spendable == owed, "{held:?} of {owed}: {told}");
         wallet.restart().await?;
     }
     let found = ground.newcomer().await?;

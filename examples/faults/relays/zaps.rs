@@ -6,14 +6,12 @@ use std::sync::Arc;
 use nutpurse::testing::nostr::{Identity, nutzap};
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, Limits, Outcome};
+use testbed::must;
 use testbed::{Around, Behaviour, LnurlServer, Moment, ReceiptLie, Rule, Terms};
 
 use super::ground::{Ground, Person, THEM, US, at, comes};
-use crate::Outcome;
 use crate::death::SIDES;
-use crate::home::Limits;
-use crate::session::Answer;
-use crate::stage::must;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
@@ -137,12 +135,12 @@ async fn judge(
         });
         told = zapped(wallet, &again).await?;
     }
-    must!(told.text("state") == "settled", "{}", told.value);
+    must!(told.text("state") == "settled", "{told}");
     zapped(wallet, &again).await?;
     wallet.sync().await?;
     let (paid, sent) = (ground.scene.mint.paid()?.len() - before.0, nutzaps(ground)? - before.1);
     let wanted = if target.server.is_some() { (1, 0) } else { (0, 1) };
-    must!((paid, sent) == wanted, "{paid} payments and {sent} nutzaps: {}", told.value);
+    must!((paid, sent) == wanted, "{paid} payments and {sent} nutzaps: {told}");
     ground.scene.paid_once()
 }
 
@@ -183,11 +181,7 @@ pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
     let mut fired = forged.len();
     relay.rule(|rule| rule.inject = forged);
     let zapped = wallet.ok("zap", json!({"to": npub, "amount_sats": 11})).await?;
-    must!(
-        zapped.text("state") == "settled" && zapped.text("receipt") == "found",
-        "{}",
-        zapped.value
-    );
+    must!(zapped.text("state") == "settled" && zapped.text("receipt") == "found", "{zapped}");
     must!(
         thief.asked().is_empty() && person.server.received() == 11,
         "a forged profile was followed"
@@ -198,16 +192,16 @@ pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
     let rule = ground.scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldBefore));
     let zap = json!({"to": npub, "amount_sats": 12, "idempotency_key": "pinned"});
     let session = wallet.session().await?;
-    let (_, first) = session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+    let (_, first) = session.begin_call("zap", zap.clone()).await?;
     ground.scene.proxy.reached(rule).await;
     ground.post(relay, &stolen).await?;
-    let (_, second) = session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+    let (_, second) = session.begin_call("zap", zap.clone()).await?;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     ground.scene.proxy.release(rule);
     let (first, second) = (first.await?, second.await?);
     wallet.restart().await?;
     let third = wallet.ok("zap", zap).await?;
-    must!(third.text("state") == "settled", "{first} {second} {}", third.value);
+    must!(third.text("state") == "settled", "{first} {second} {third}");
     must!(
         thief.asked().is_empty() && person.server.received() == 23,
         "a zap followed a profile that was changed after it began"
@@ -237,11 +231,10 @@ async fn false_receipt(run: &Run, lie: ReceiptLie) -> Outcome {
     let told = wallet.ok("zap", zap.clone()).await?;
     must!(
         matches!(told.text("receipt"), "invalid" | "timeout") && told.text("state") == "settled",
-        "{lie:?}: {}",
-        told.value
+        "{lie:?}: {told}"
     );
     let again = wallet.ok("zap", zap).await?;
-    must!(again.is("replayed") && person.server.received() == 5, "{lie:?}: {}", again.value);
+    must!(again.is("replayed") && person.server.received() == 5, "{lie:?}: {again}");
     ground.scene.conserved().await.map(drop)
 }
 
@@ -268,7 +261,7 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
         wallet.ended(ids.first().ok_or("no id")?).await?;
         wallet.restart().await?;
         let again = wallet.ok("zap", zap).await?;
-        must!(again.is("replayed") && again.text("state") == "settled", "{via}: {}", again.value);
+        must!(again.is("replayed") && again.text("state") == "settled", "{via}: {again}");
         let other = json!({"to": to, "amount_sats": 22, "via": via, "comment": "once", "idempotency_key": format!("five {via}")});
         must!(
             wallet.told("zap", other).await?.is_error,
@@ -289,8 +282,7 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
     ground.scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
     let zap = json!({"to": person.identity.npub(), "amount_sats": 33, "via": "lightning", "idempotency_key": "slow"});
     let session = wallet.session().await?;
-    let (id, _given_up) =
-        session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+    let (id, _given_up) = session.begin_call("zap", zap.clone()).await?;
     ground.scene.lightning.attempted(&hash).await;
     session.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}})).await?;
     for key in [json!("another"), Value::Null] {
@@ -302,13 +294,13 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
             }
         });
         let told = wallet.told("zap", retry).await?;
-        must!(told.code() == "possible_duplicate", "{key}: {}", told.value);
+        must!(told.code() == "possible_duplicate", "{key}: {told}");
     }
-    let (_, same) = session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+    let (_, same) = session.begin_call("zap", zap.clone()).await?;
     ground.scene.lightning.settle(&hash);
     same.await?;
     let told = wallet.ended_by_hash(&hash).await?;
-    must!(told.text("state") == "settled", "{}", told.value);
+    must!(told.text("state") == "settled", "{told}");
     must!(
         ground.scene.mint.paid()?.len() == 2 && person.server.received() == 54,
         "the server got {}",
@@ -341,8 +333,7 @@ pub(crate) async fn held_zap(run: &Run) -> Outcome<usize> {
         let zap =
             json!({"to": person.identity.npub(), "amount_sats": 600, "idempotency_key": "held"});
         let session = wallet.session().await?;
-        let (_, _answer) =
-            session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+        let (_, _answer) = session.begin_call("zap", zap.clone()).await?;
         ground.scene.lightning.attempted(&hash).await;
         for restarted in [false, true] {
             if restarted {
@@ -350,9 +341,9 @@ pub(crate) async fn held_zap(run: &Run) -> Outcome<usize> {
             }
             ground.pays(&wallet, 30).await?;
             let told = wallet.told("pay", json!({"to": ground.scene.invoice(500)?.0})).await?;
-            must!(told.code() == "over_budget", "the limit forgets what is held: {}", told.value);
+            must!(told.code() == "over_budget", "the limit forgets what is held: {told}");
             let shown = wallet.ok("get_payment", json!({"payment_hash": hash})).await?;
-            must!(shown.text("state") == "pending", "{}", shown.value);
+            must!(shown.text("state") == "pending", "{shown}");
             ground.scene.balanced().await?;
         }
         fired += ground.scene.lightning.pending().len();
@@ -362,11 +353,7 @@ pub(crate) async fn held_zap(run: &Run) -> Outcome<usize> {
             ground.scene.lightning.fail(&hash);
         }
         let ended = wallet.ended_by_hash(&hash).await?;
-        must!(
-            (ended.text("state") == "settled") == is_taken,
-            "taken {is_taken}, told {}",
-            ended.value
-        );
+        must!((ended.text("state") == "settled") == is_taken, "taken {is_taken}, told {ended}");
         ground.scene.agrees(&ended, &hash)?;
         ground.scene.conserved().await?;
     }

@@ -2,86 +2,42 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bip39::Mnemonic;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, NOBODY, Outcome, Session, closed_to_others, mode, secrets};
+use testbed::must;
 use testbed::{Behaviour, Moment, Rule};
 
-use crate::policy::secret_words;
-use crate::session::Session;
-use crate::stage::{SOMEBODY, Stage, must};
+use crate::daemon;
+use crate::stage::Stage;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, daemon};
 
 /// The keys of a wallet in every form in which they might be written.
 fn keys(wallet: &Wallet) -> Outcome<Vec<String>> {
-    let text = fs::read_to_string(wallet.home.path().join("keys.toml"))?;
-    let words = text
-        .lines()
-        .find_map(|line| line.strip_prefix("mnemonic = \""))
-        .ok_or("no mnemonic")?
-        .trim_end_matches('"')
-        .to_owned();
-    let seed = Mnemonic::parse_normalized(&words)?.to_seed_normalized("");
-    let list: Vec<String> = seed.iter().take(8).map(ToString::to_string).collect();
-    let mut all = secret_words(wallet)?;
-    all.extend(forms(&words));
-    all.extend([
-        hex(&seed),
-        STANDARD.encode(seed),
-        URL_SAFE_NO_PAD.encode(seed),
-        list.join(", "),
-        list.join(","),
-    ]);
-    Ok(all)
-}
-
-/// A text as it is, in hexadecimal, in base64 and as a JSON string.
-fn forms(text: &str) -> Vec<String> {
-    let escaped = json!(text).to_string();
-    let inner = escaped.trim_matches('"').to_owned();
-    vec![
-        text.to_owned(),
-        hex(text.as_bytes()),
-        STANDARD.encode(text),
-        URL_SAFE_NO_PAD.encode(text),
-        inner,
-    ]
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    secrets::keys(&wallet.home.mnemonic()?)
 }
 
 /// A session with every tool and every way to fail, at the highest level of logging.
-async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
+async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, String)>)> {
     let friend = stage.friend(500).await?;
     let (wire, proxy) = (&stage.wire, &stage.scene.proxy);
     let (failing, hash) = stage.scene.invoice(40)?;
     stage.scene.lightning.set_behaviour_of(&hash, Behaviour::Fail);
     let gift = friend.ok("send_token", json!({"amount_sats": 21, "memo": "gift"})).await?;
     let mut answers = Vec::new();
-    let mut say = |tool: &str, value: Value| answers.push((tool.to_owned(), value));
-    say("pay", wire.told("pay", json!({"to": stage.invoice(30)?})).await?.value);
-    say("failed", wire.told("pay", json!({"to": failing})).await?.value);
+    let mut say = |tool: &str, told: Answer| answers.push((tool.to_owned(), told.to_string()));
+    say("pay", wire.told("pay", json!({"to": stage.invoice(30)?})).await?);
+    say("failed", wire.told("pay", json!({"to": failing})).await?);
     say(
         "send_token",
-        wire.told("send_token", json!({"amount_sats": 33, "memo": "a", "lock_to": SOMEBODY}))
-            .await?
-            .value,
+        wire.told("send_token", json!({"amount_sats": 33, "memo": "a", "lock_to": NOBODY})).await?,
     );
-    say(
-        "receive_token",
-        wire.told("receive_token", json!({"token": gift.text("token")})).await?.value,
-    );
+    say("receive_token", wire.told("receive_token", json!({"token": gift.text("token")})).await?);
     let mut fired = 0;
     for (path, moment) in [
         ("/v1/swap", Moment::Garbage),
@@ -95,10 +51,10 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
         ("/v1/checkstate", Moment::Garbage),
     ] {
         let rule = proxy.fail(Rule::new("POST", path, moment));
-        say("pay", wire.told("pay", json!({"to": stage.invoice(20)?})).await?.value);
+        say("pay", wire.told("pay", json!({"to": stage.invoice(20)?})).await?);
         let token =
-            json!({"amount_sats": 34, "memo": format!("{path} {moment:?}"), "lock_to": SOMEBODY});
-        say("send_token", wire.told("send_token", token).await?.value);
+            json!({"amount_sats": 34, "memo": format!("{path} {moment:?}"), "lock_to": NOBODY});
+        say("send_token", wire.told("send_token", token).await?);
         let deposit = wire.told("deposit", json!({"amount_sats": 10})).await?;
         say(
             "get_deposit",
@@ -106,22 +62,18 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
                 "get_deposit",
                 json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 1}),
             )
-            .await?
-            .value,
+            .await?,
         );
         fired += proxy.fired(rule);
         proxy.clear();
     }
     let broken = gift.text("token").get(..80).unwrap_or_default().to_owned();
-    say("failed", wire.told("receive_token", json!({"token": broken})).await?.value);
-    say("failed", wire.told("pay", json!({"to": gift.text("token")})).await?.value);
+    say("failed", wire.told("receive_token", json!({"token": broken})).await?);
+    say("failed", wire.told("pay", json!({"to": gift.text("token")})).await?);
     for tool in ["get_balance", "list_mints", "list_history"] {
-        say(tool, wire.told(tool, json!({})).await?.value);
+        say(tool, wire.told(tool, json!({})).await?);
     }
-    say(
-        "list_history",
-        wire.told("list_history", json!({"since": "all", "format": "csv"})).await?.value,
-    );
+    say("list_history", wire.told("list_history", json!({"since": "all", "format": "csv"})).await?);
     Ok((fired, answers))
 }
 
@@ -150,15 +102,14 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
         for secret in keys.iter().chain(&coins).chain(&preimages) {
             must!(!log.contains(secret.as_str()), "a secret stands in the log");
             must!(
-                !forms(secret).iter().any(|form| log.contains(form)),
+                !secrets::forms(secret).iter().any(|form| log.contains(form)),
                 "a secret stands in the log in another form"
             );
         }
         must!(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log");
     }
     must!(logged > 100, "nothing was logged: the row looks past it");
-    for (tool, value) in &answers {
-        let text = value.to_string();
+    for (tool, text) in &answers {
         must!(!keys.iter().any(|secret| text.contains(secret)), "{tool} tells of the keys");
         must!(!coins.iter().any(|coin| text.contains(coin.as_str())), "{tool} tells of a coin");
         must!(
@@ -182,7 +133,8 @@ pub(crate) async fn f128(run: Run) -> Outcome<usize> {
     let mut fired = 0;
     for signal in [Signal::ABORT, Signal::ILL, Signal::TRAP] {
         let session = stage.wire.session().await?;
-        let limits = fs::read_to_string(format!("/proc/{}/limits", session.process()))?;
+        let limits =
+            fs::read_to_string(format!("/proc/{}/limits", session.process().as_raw_nonzero()))?;
         let core = limits
             .lines()
             .find(|line| line.starts_with("Max core file size"))
@@ -234,7 +186,7 @@ fn files(folder: &Path) -> Outcome<Vec<String>> {
 pub(crate) async fn f129(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 500).await?;
     let token = stage.wire.ok("send_token", json!({"amount_sats": 32})).await?;
-    let process = stage.wire.session().await?.process();
+    let process = stage.wire.session().await?.process().as_raw_nonzero();
     let mut secrets = keys(&stage.wire)?;
     secrets.push(token.text("token").to_owned());
     let mut read = 0;
@@ -273,7 +225,7 @@ pub(crate) async fn f130(run: Run) -> Outcome<usize> {
         .env("HOME", elsewhere.path())
         .current_dir(elsewhere.path());
     let log = fs::File::create(stage.wire.home.path().with_extension("log"))?;
-    let session = Session::start(command, log, std::sync::Arc::clone(&run.watch)).await?;
+    let session = Session::start(command, log, &run.watch).await?;
     for (tool, arguments) in [
         ("pay", json!({"to": stage.invoice(20)?})),
         ("send_token", json!({"amount_sats": 33})),
@@ -283,28 +235,11 @@ pub(crate) async fn f130(run: Run) -> Outcome<usize> {
         session.call(tool, arguments).await?.ok_or("it ended")?;
     }
     session.kill().await?;
-    let mut seen = 0;
-    let mut folders = vec![stage.wire.home.path().to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        must!(mode(&folder)? == 0o700, "{}: {:o}", folder.display(), mode(&folder)?);
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                must!(mode(&path)? == 0o600, "{}: {:o}", path.display(), mode(&path)?);
-                seen += 1;
-            }
-        }
-    }
+    let seen = closed_to_others(stage.wire.home.path())?;
     let left = files(elsewhere.path())?;
     must!(left.is_empty(), "it wrote elsewhere: {left:?}");
     stage.conserved().await?;
     Ok(seen + daemon::modes(&run).await?)
-}
-
-fn mode(path: &Path) -> Outcome<u32> {
-    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
 }
 
 /// No keyring, and one that takes the connection and says nothing: the wallet is there in seconds,
@@ -327,10 +262,10 @@ pub(crate) async fn f133(run: Run) -> Outcome<usize> {
             .env("DBUS_SESSION_BUS_ADDRESS", &bus);
         let log = fs::File::create(wallet.home.path().with_extension("log"))?;
         let since = Instant::now();
-        let session = Session::start(command, log, std::sync::Arc::clone(&run.watch)).await?;
+        let session = Session::start(command, log, &run.watch).await?;
         let told = session.call("get_balance", json!({})).await?.ok_or("it ended")?;
         must!(since.elapsed() < Duration::from_secs(5), "{bus}: {:?}", since.elapsed());
-        must!(!told.is_error && told.text("keys") == "file", "{bus}: {}", told.value);
+        must!(!told.is_error && told.text("keys") == "file", "{bus}: {told}");
         let kept = wallet.home.path().join("keys.toml");
         must!(!kept.exists() || mode(&kept)? == 0o600, "keys.toml is open to others");
         session.kill().await?;
@@ -360,7 +295,7 @@ pub(crate) async fn f134(run: Run) -> Outcome<usize> {
         let memo = format!("{moment:?}");
         let told = stage
             .wire
-            .told("send_token", json!({"amount_sats": 33, "memo": memo, "lock_to": SOMEBODY}))
+            .told("send_token", json!({"amount_sats": 33, "memo": memo, "lock_to": NOBODY}))
             .await?;
         fired += stage.scene.proxy.fired(rule);
         stage.scene.proxy.clear();

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// A point of the curve that is no coin: its generator.
-pub(super) const NO_COIN: &str =
-    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+/// A point of the curve that is no proof.
+pub(super) const NO_COIN: &str = crate::harness::NOBODY;
 
 /// What is said of the coins that were asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -107,6 +107,12 @@ impl Proxy {
             .await
     }
 
+    /// Counts the exchanges so far for which this holds.
+    #[must_use]
+    pub fn count(&self, is: impl Fn(&Exchange) -> bool) -> usize {
+        self.exchanges().iter().filter(|exchange| is(exchange)).count()
+    }
+
     /// Every exchange so far, in order.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use testbed::{Lightning, Moment, Nutshell, Proxy, Rule, TestMint};
 use tokio::sync::OnceCell;
 
-use crate::world::{Agent, Home, fund, holdings, mint};
+use crate::world::{Agent, fund, holdings, mint};
 
 /// How long an operation may stay open before a test fails. The wallet waits up to 30 s before it
 /// asks a mint again that answered 429.
@@ -116,7 +116,7 @@ impl Lane {
             Mint::Nutshell(mint) => mint.url(),
         };
         let proxy = Arc::new(Proxy::start(&url).await.unwrap());
-        let friend = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+        let friend = Agent::new([proxy.url()]);
         fund(&friend, PURSE).await;
         Self { lightning, mint, proxy, friend, given: AtomicUsize::new(0), lost: OnceCell::new() }
     }
@@ -154,8 +154,8 @@ impl Lane {
         self.proxy.clear();
         self.proxy.stop_rewriting();
         claims(&self.friend).await;
-        let elsewhere = self.owed() - holdings(&self.friend).await.in_all();
-        let agent = Agent::open(Home::at(&[(&self.proxy.url(), true)])).await;
+        let elsewhere = self.owed() - holdings(&self.friend).await.all();
+        let agent = Agent::new([self.proxy.url()]);
         agent.ok("receive_token", json!({"token": self.gift(sats).await["token"]})).await;
         let before = holdings(&agent).await.spendable;
         Scene { lane: self, agent, elsewhere, before }
@@ -221,7 +221,7 @@ impl Scene<'_> {
         let (ours, theirs) = (holdings(&self.agent).await, holdings(&self.lane.friend).await);
         let owed = self.lane.owed() - self.elsewhere;
         assert_eq!(
-            ours.in_all() + theirs.in_all(),
+            ours.all() + theirs.all(),
             owed,
             "{what}: {ours:?}, {theirs:?}; the mint owes {owed}"
         );
@@ -269,6 +269,6 @@ impl Scene<'_> {
 async fn claims(agent: &Agent) {
     let sent = agent.ok("list_history", json!({"kind": "token_sent", "limit": 10})).await;
     for token in sent["entries"].as_array().unwrap() {
-        agent.ok("get_payment", json!({"payment_id": token["id"]})).await;
+        agent.payment(&token["id"]).await;
     }
 }

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Moment, Rule};
 use tokio::sync::watch;
 
 use super::lane::{Lane, Told, tried};
-use super::requests::{SOMEBODY, Verb};
+use super::requests::Verb;
 use crate::world::{holdings, sats};
 
 /// Its method and its path.
@@ -63,7 +64,7 @@ async fn cell(lane: &Lane, (verb, moment, question): Asked, told: Told) -> Strin
         _ => {
             let mut request = json!({"amount_sats": 24});
             if verb == Verb::SendLocked {
-                request["lock_to"] = json!(SOMEBODY);
+                request["lock_to"] = json!(NOBODY);
             }
             json!({"payment_id": agent.ok("send_token", request).await["payment_id"]})
         }

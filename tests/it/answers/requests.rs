@@ -2,13 +2,10 @@
 //! thrown away.
 
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 
 use super::lane::{LONGEST, Lane, Scene, Told, tried};
 use crate::world::{Failure, holdings};
-
-/// A key that nobody here has.
-pub(super) const SOMEBODY: &str =
-    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
 /// What a request is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +54,7 @@ async fn call(verb: Verb, scene: &Scene<'_>, token: &Value) -> Called {
             agent
                 .call(
                     "send_token",
-                    json!({"amount_sats": 21, "lock_to": SOMEBODY, "idempotency_key": "k"}),
+                    json!({"amount_sats": 21, "lock_to": NOBODY, "idempotency_key": "k"}),
                 )
                 .await
         }

@@ -37,7 +37,7 @@ async fn restored(home: &Arc<Home>, words: &str) -> (bool, u64) {
 async fn cell(lane: &Lane, (path, nth): (&str, usize), told: Told) -> String {
     let what = format!("{path}, {nth}, answered {told:?}");
     let (words, owed) = lane.lost.get_or_init(|| lost(lane)).await;
-    let home = Arc::new(Home::at(&[(&lane.proxy.url(), true)]));
+    let home = Arc::new(Home::at([lane.proxy.url()]).unwrap());
     lane.proxy.clear();
     let rule = lane.proxy.fail(told.instead("POST", path, false).nth(nth));
     let (all, first) = restored(&home, words).await;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::{Shim, command, daemon, done, holders, home, stop};
-use crate::world::{Home, mint};
+use super::{daemon, done, holders, home, stop};
+use crate::world::{Child, Home, mint, shim};
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
@@ -23,8 +23,7 @@ async fn everything_in_the_folder_is_its_users_alone() {
     let folder = parent.path().join("made/by/it");
     let mut start = tokio::process::Command::new(env!("CARGO_BIN_EXE_nutpurse"));
     start.env_clear().env("NUTPURSE_KEYRING", "off").env("NUTPURSE_HOME", &folder);
-    let mut shim = Shim::spawn(start);
-    shim.shake_hands().await;
+    let shim = Child::started(start).await;
     shim.ok("get_balance", json!({})).await;
     assert_eq!(mode(&folder), 0o700);
     let mut seen = Vec::new();
@@ -49,8 +48,8 @@ async fn answer(home: &Home, first: &[u8]) -> String {
 #[tokio::test]
 async fn strangers_at_the_socket_are_sent_away() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(100).await;
     let post = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n";
     assert_eq!(answer(&home, post).await, "", "a page of a browser gets nothing");
@@ -75,8 +74,8 @@ async fn a_process_of_another_user_is_sent_away_even_where_the_files_would_let_i
         return;
     }
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.ok("get_balance", json!({})).await;
     let socket = home.path().join("daemon.sock");
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -108,8 +107,8 @@ async fn a_process_of_another_user_is_sent_away_even_where_the_files_would_let_i
 #[tokio::test]
 async fn a_daemon_gets_nothing_of_its_starters_environment_but_what_it_needs() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut start = command(&home, "desktop");
+    let home = home(&mint.url(), 600);
+    let mut start = shim(&home, "desktop");
     let strange = [
         ("NUTPURSE_NSEC", "nsec1canary"),
         ("NSEC", "nsec1canary"),
@@ -122,8 +121,7 @@ async fn a_daemon_gets_nothing_of_its_starters_environment_but_what_it_needs() {
         ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/canary"),
     ];
     start.envs(strange).env("LC_ALL", "C");
-    let mut shim = Shim::spawn(start);
-    shim.shake_hands().await;
+    let shim = Child::started(start).await;
     shim.ok("get_balance", json!({})).await;
     let about = |what: &str| {
         let bytes = fs::read(format!("/proc/{}/{what}", daemon(&home).as_raw_nonzero())).unwrap();
@@ -140,7 +138,7 @@ async fn a_daemon_gets_nothing_of_its_starters_environment_but_what_it_needs() {
         fs::read_to_string(format!("/proc/{}/stat", daemon(&home).as_raw_nonzero())).unwrap();
     let fields: Vec<_> = group.rsplit(") ").next().unwrap().split(' ').collect();
     let shim_group =
-        fs::read_to_string(format!("/proc/{}/stat", shim.pid().as_raw_nonzero())).unwrap();
+        fs::read_to_string(format!("/proc/{}/stat", shim.process().as_raw_nonzero())).unwrap();
     let shim_fields: Vec<_> = shim_group.rsplit(") ").next().unwrap().split(' ').collect();
     assert!(
         fields[2] != shim_fields[2] && fields[3] != shim_fields[3],
@@ -151,9 +149,9 @@ async fn a_daemon_gets_nothing_of_its_starters_environment_but_what_it_needs() {
 #[tokio::test]
 async fn a_daemon_holds_nothing_open_that_its_starter_had_open() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
+    let home = home(&mint.url(), 600);
     let held = home.path().with_extension("held");
-    let plain = command(&home, "desktop");
+    let plain = shim(&home, "desktop");
     let mut start = tokio::process::Command::new("/bin/sh");
     start
         .args(["-c", "exec 8>\"$0\"; exec \"$@\""])
@@ -163,15 +161,14 @@ async fn a_daemon_holds_nothing_open_that_its_starter_had_open() {
     start
         .env_clear()
         .envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut shim = Shim::spawn(start);
-    shim.shake_hands().await;
+    let shim = Child::started(start).await;
     shim.ok("get_balance", json!({})).await;
     let has_it = |process: rustix::process::Pid| {
         let open =
             fs::read_dir(format!("/proc/{}/fd", process.as_raw_nonzero())).unwrap().flatten();
         open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == held)
     };
-    assert!(has_it(shim.pid()), "the shell's file is open in what it started");
+    assert!(has_it(shim.process()), "the shell's file is open in what it started");
     assert!(!has_it(daemon(&home)));
     fs::remove_file(held).unwrap();
 }
@@ -180,19 +177,19 @@ async fn a_daemon_holds_nothing_open_that_its_starter_had_open() {
 async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
     let (_lightning, mint) = mint().await;
     for what in ["file", "link", "folder"] {
-        let home = home(&[(&mint.url(), true)], 600);
+        let home = home(&mint.url(), 600);
         let socket = home.path().join("daemon.sock");
         match what {
             "file" => fs::write(&socket, "mine").unwrap(),
             "link" => std::os::unix::fs::symlink("/nowhere/elsewhere", &socket).unwrap(),
             _ => fs::create_dir(&socket).unwrap(),
         }
-        let mut shim = Shim::start(&home, "desktop").await;
+        let shim = Child::start(&home, "desktop").await;
         assert_eq!(
             shim.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len),
             Some(13)
         );
-        let told = shim.call("get_balance", json!({})).await;
+        let told = shim.answer("get_balance", json!({})).await;
         assert_eq!(told["error"], "settings_invalid", "{told}");
         assert!(
             told["details"]["file"].as_str().is_some_and(|file| file.contains("daemon.sock")),
@@ -208,7 +205,7 @@ async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
 #[tokio::test]
 async fn a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signalled() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
+    let home = home(&mint.url(), 600);
     let mut sleeper = std::process::Command::new("sleep").arg("100").spawn().unwrap();
     fs::write(
         home.path().join("daemon.lock"),
@@ -216,7 +213,7 @@ async fn a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signal
     )
     .unwrap();
     drop(std::os::unix::net::UnixListener::bind(home.path().join("daemon.sock")).unwrap());
-    let mut shim = Shim::start(&home, "desktop").await;
+    let shim = Child::start(&home, "desktop").await;
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
     assert!(sleeper.try_wait().unwrap().is_none());
     sleeper.kill().unwrap();
@@ -226,19 +223,18 @@ async fn a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signal
 #[tokio::test]
 async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redirect_nothing() {
     let (_lightning, mint) = mint().await;
-    let wallet = home(&[(&mint.url(), true)], 600);
-    let mut owner = Shim::start(&wallet, "desktop").await;
+    let wallet = home(&mint.url(), 600);
+    let owner = Child::start(&wallet, "desktop").await;
     owner.fund(300).await;
     let words = fs::read_to_string(wallet.path().join("keys.toml")).unwrap();
     // Another folder: another wallet, with keys of its own and no money.
-    let other = home(&[(&mint.url(), true)], 600);
-    let mut project = command(&other, "project");
+    let other = home(&mint.url(), 600);
+    let mut project = shim(&other, "project");
     project
         .env("NUTPURSE_NSEC", "nsec1canary")
         .env("NSEC", "nsec1canary")
         .env("HTTPS_PROXY", "http://127.0.0.1:9");
-    let mut project = Shim::spawn(project);
-    project.shake_hands().await;
+    let project = Child::started(project).await;
     project.fund(50).await;
     assert_eq!(
         project.ok("get_balance", json!({})).await["spendable_sats"],
@@ -263,13 +259,12 @@ async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redire
             .env("NUTPURSE_KEYRING", "off")
             .env("NUTPURSE_HOME", path)
             .current_dir(writable.path());
-        let mut bad = Shim::spawn(bad);
-        bad.shake_hands().await;
+        let bad = Child::started(bad).await;
         assert_eq!(
             bad.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len),
             Some(13)
         );
-        let told = bad.call("get_balance", json!({})).await;
+        let told = bad.answer("get_balance", json!({})).await;
         assert_eq!(
             (&told["error"], &told["money_moved"]),
             (&json!("settings_invalid"), &json!("no")),
@@ -291,15 +286,15 @@ async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redire
 #[tokio::test]
 async fn keys_of_another_wallet_in_the_place_of_its_own_are_not_used() {
     let (_lightning, mint) = mint().await;
-    let (home, other) = (home(&[(&mint.url(), true)], 600), home(&[(&mint.url(), true)], 600));
-    let mut shim = Shim::start(&home, "desktop").await;
+    let (home, other) = (home(&mint.url(), 600), home(&mint.url(), 600));
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(100).await;
-    Shim::start(&other, "desktop").await.ok("get_balance", json!({})).await;
+    Child::start(&other, "desktop").await.ok("get_balance", json!({})).await;
     stop(&home);
     let keys = home.path().join("keys.toml");
     let own = fs::read(&keys).unwrap();
     fs::copy(other.path().join("keys.toml"), &keys).unwrap();
-    let told = shim.call("get_balance", json!({})).await;
+    let told = shim.answer("get_balance", json!({})).await;
     assert_eq!(told["error"], "wallet_damaged", "{told}");
     fs::write(&keys, own).unwrap();
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 100);

@@ -13,8 +13,8 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use super::{Shim, daemon, holders, home, processes, stop, until};
-use crate::world::{Agent, conserved, mint};
+use super::{daemon, holders, home, processes, stop, until};
+use crate::world::{Agent, Child, conserved, mint};
 
 /// Longer than a shim takes to see that its parent is gone.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -23,7 +23,7 @@ const NOTICED: Duration = Duration::from_secs(15);
 async fn of_clients_that_are_killed_nothing_is_left_but_the_daemon_and_of_that_nothing_once_it_is_idle()
  {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 2);
+    let home = home(&mint.url(), 2);
     // Its end is held open by this test: no shim ever sees the end of its input.
     let script = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(1000)";
     let mut clients = Vec::new();
@@ -72,8 +72,8 @@ async fn of_clients_that_are_killed_nothing_is_left_but_the_daemon_and_of_that_n
 #[tokio::test]
 async fn a_daemon_stays_for_what_is_open() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 1);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 1);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(200).await;
     let held = lightning.payee("shop").invoice(20, "held").unwrap();
     lightning.set_behaviour_of(held.payment_hash(), Behaviour::Pending);
@@ -92,7 +92,7 @@ async fn a_daemon_stays_for_what_is_open() {
         holders(&home).is_empty()
     })
     .await;
-    let agent = Agent::reopen(home).await.named("desktop");
+    let agent = Agent::reopen(home).named("desktop");
     let shown =
         agent.ok("get_payment", json!({"payment_hash": held.payment_hash().to_string()})).await;
     assert_eq!(shown["state"], "settled");
@@ -103,8 +103,8 @@ async fn a_daemon_stays_for_what_is_open() {
 async fn a_daemon_that_is_told_to_end_finishes_what_it_does() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let home = home(&[(&proxy.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&proxy.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(200).await;
     let rule = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldAfter));
     let invoice = lightning.payee("shop").invoice(10, "term").unwrap();
@@ -115,30 +115,31 @@ async fn a_daemon_that_is_told_to_end_finishes_what_it_does() {
     proxy.release(rule);
     let told = shim.told(payment).await;
     assert_eq!(told["state"], "settled", "its answer is still given: {told}");
+    until("it ends", NOTICED, || holders(&home).first() != Some(&before)).await;
     let ended = shim.ended(json!({"payment_hash": invoice.payment_hash().to_string()})).await;
     assert_eq!(ended["state"], "settled");
     assert_ne!(daemon(&home), before);
     stop(&home);
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     conserved("told to end", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test]
 async fn a_shim_that_is_told_to_end_does_so_before_its_client_kills_it() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(200).await;
     let held = lightning.payee("shop").invoice(20, "held").unwrap();
     lightning.set_behaviour_of(held.payment_hash(), Behaviour::Pending);
     shim.begin_call("pay", json!({"to": held.to_string()})).await;
     lightning.attempted(held.payment_hash()).await;
     let since = Instant::now();
-    kill_process(shim.pid(), Signal::TERM).unwrap();
-    assert_eq!(shim.child.wait().await.unwrap().code(), Some(0));
+    kill_process(shim.process(), Signal::TERM).unwrap();
+    assert_eq!(shim.gone().await, Some(0));
     // Clients wait for two seconds.
     assert!(since.elapsed() < Duration::from_millis(1_900), "{:?}", since.elapsed());
-    let mut next = Shim::start(&home, "desktop").await;
+    let next = Child::start(&home, "desktop").await;
     lightning.settle(held.payment_hash());
     assert_eq!(
         next.ended(json!({"payment_hash": held.payment_hash().to_string()})).await["state"],
@@ -149,8 +150,8 @@ async fn a_shim_that_is_told_to_end_does_so_before_its_client_kills_it() {
 #[tokio::test]
 async fn a_newer_program_makes_an_older_daemon_finish_and_no_call_is_lost() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(1_000).await;
     let before = daemon(&home);
     // Thirty payments are on their way, some of them unread, when the daemon is asked.
@@ -187,7 +188,7 @@ async fn a_newer_program_makes_an_older_daemon_finish_and_no_call_is_lost() {
     shim.ok("get_balance", json!({})).await;
     assert_ne!(daemon(&home), before);
     stop(&home);
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     conserved("handed over", &mint.auditor(), &[&agent]).await;
     assert_eq!(
         mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(),
@@ -198,8 +199,8 @@ async fn a_newer_program_makes_an_older_daemon_finish_and_no_call_is_lost() {
 #[tokio::test]
 async fn a_daemon_whose_folder_is_gone_ends() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.ok("get_balance", json!({})).await;
     let elsewhere = home.path().with_extension("moved");
     fs::rename(home.path(), &elsewhere).unwrap();
@@ -214,17 +215,19 @@ async fn a_daemon_whose_folder_is_gone_ends() {
 #[tokio::test]
 async fn a_client_that_reads_nothing_holds_up_nobody() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut deaf = Shim::start(&home, "deaf").await;
+    let home = home(&mint.url(), 600);
+    let deaf = Child::start(&home, "deaf").await;
     deaf.fund(500).await;
+    deaf.read(false);
     let mut asked = Vec::new();
     for _ in 0..300 {
-        asked.push(deaf.begin("tools/list", json!({})).await);
+        asked.push(deaf.begin("tools/list", json!({})).await.unwrap().1);
     }
-    let mut other = Shim::start(&home, "other").await;
+    let other = Child::start(&home, "other").await;
     let invoice = lightning.payee("shop").invoice(10, "beside").unwrap().to_string();
     assert_eq!(other.ok("pay", json!({"to": invoice})).await["state"], "settled");
-    for id in asked {
-        assert!(deaf.answer(id).await["result"]["tools"].is_array());
+    deaf.read(true);
+    for answer in asked {
+        assert!(answer.await.unwrap()["result"]["tools"].is_array());
     }
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 use testbed::{Moment, Proxy, Rule};
 use tokio::time::Instant;
 
-use super::{Shim, daemon, home, kill, stop};
-use crate::world::{Agent, conserved, mint};
+use super::{daemon, home, kill, stop};
+use crate::world::{Agent, Child, conserved, mint};
 
 /// How soon a client is told once the daemon is gone.
 const SOON: Duration = Duration::from_secs(5);
@@ -17,15 +17,15 @@ const SOON: Duration = Duration::from_secs(5);
 async fn a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let home = home(&[(&proxy.url(), true)], 600);
-    let mut starter = Shim::start(&home, "starter").await;
+    let home = home(&proxy.url(), 600);
+    let starter = Child::start(&home, "starter").await;
     starter.fund(2_000).await;
     let mut asked = Vec::new();
     for side in [Moment::HoldBefore, Moment::HoldAfter] {
         let mut shims = Vec::new();
         let rule = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", side).every());
         for number in 0..5 {
-            let mut shim = Shim::start(&home, &format!("busy{number}")).await;
+            let shim = Child::start(&home, &format!("busy{number}")).await;
             let invoice =
                 lightning.payee("shop").invoice(10, &format!("{side:?} {number}")).unwrap();
             let hash = invoice.payment_hash().to_string();
@@ -35,13 +35,13 @@ async fn a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later() {
         proxy.reached(rule).await;
         // What the daemon has not read is the next one's. Lines go in order: who is answered now
         // has been read.
-        for (shim, ..) in &mut shims {
+        for (shim, ..) in &shims {
             shim.ok("get_balance", json!({})).await;
         }
         let since = Instant::now();
         kill(daemon(&home));
-        for (shim, payment, hash) in &mut shims {
-            let told = shim.told(*payment).await;
+        for (shim, payment, hash) in shims {
+            let told = shim.told(payment).await;
             assert_eq!(
                 (&told["error"], &told["money_moved"]),
                 (&json!("outcome_unknown"), &json!("unknown")),
@@ -54,15 +54,10 @@ async fn a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later() {
             );
             let balance = shim.ok("get_balance", json!({})).await;
             assert!(balance["spendable_sats"].is_u64(), "{balance}");
+            asked.push((balance["agent"].clone(), hash));
         }
         assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
         proxy.clear();
-        asked.extend(
-            shims
-                .into_iter()
-                .enumerate()
-                .map(|(number, (.., hash))| (format!("busy{number}"), hash)),
-        );
     }
     drop(starter);
     stop(&home);
@@ -70,7 +65,7 @@ async fn a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later() {
     let agent = Agent::two_minutes_later(home);
     let mut known = 0;
     for (name, hash) in &asked {
-        let agent = agent.named(name);
+        let agent = agent.named(name.as_str().unwrap());
         match agent.call("get_payment", json!({"payment_hash": hash})).await {
             Ok(shown) => {
                 let ended = agent.ended(&shown["payment_id"]).await;
@@ -100,21 +95,21 @@ async fn a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later() {
 #[tokio::test]
 async fn the_end_of_the_shim_that_started_the_daemon_is_noticed_by_nobody() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut starter = Shim::start(&home, "starter").await;
+    let home = home(&mint.url(), 600);
+    let starter = Child::start(&home, "starter").await;
     starter.fund(500).await;
-    let mut other = Shim::start(&home, "other").await;
+    let other = Child::start(&home, "other").await;
     let before = daemon(&home);
     let parent =
         std::fs::read_to_string(format!("/proc/{}/stat", before.as_raw_nonzero())).unwrap();
     let parent = parent.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
     assert_ne!(
         parent,
-        starter.pid().as_raw_nonzero().to_string(),
+        starter.process().as_raw_nonzero().to_string(),
         "the daemon is no child of its starter"
     );
-    kill(starter.pid());
-    starter.child.wait().await.unwrap();
+    kill(starter.process());
+    starter.gone().await;
     let invoice = lightning.payee("shop").invoice(10, "after").unwrap().to_string();
     assert_eq!(other.ok("pay", json!({"to": invoice})).await["state"], "settled");
     assert_eq!(daemon(&home), before);
@@ -124,8 +119,8 @@ async fn the_end_of_the_shim_that_started_the_daemon_is_noticed_by_nobody() {
 async fn what_changes_nothing_is_asked_again_and_what_was_watched_is_watched() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let home = home(&[(&proxy.url(), true)], 600);
-    let mut watcher = Shim::start(&home, "watcher").await;
+    let home = home(&proxy.url(), 600);
+    let watcher = Child::start(&home, "watcher").await;
     watcher.fund(500).await;
     watcher.ask("resources/subscribe", json!({"uri": "wallet://balance"})).await;
     // A read that waits.
@@ -136,12 +131,12 @@ async fn what_changes_nothing_is_asked_again_and_what_was_watched_is_watched() {
     kill(daemon(&home));
     let told = watcher.told(waiting).await;
     assert_eq!(told["state"], "received", "{told}");
-    watcher.early.clear();
-    let mut payer = Shim::start(&home, "payer").await;
+    let mut notices = watcher.notices();
+    let payer = Child::start(&home, "payer").await;
     let invoice = lightning.payee("shop").invoice(10, "watched").unwrap().to_string();
     assert_eq!(payer.ok("pay", json!({"to": invoice})).await["state"], "settled");
     loop {
-        let notice = watcher.line().await.unwrap();
+        let notice = notices.recv().await.unwrap();
         if notice["method"] == "notifications/resources/updated" {
             assert_eq!(notice["params"]["uri"], "wallet://balance");
             return;
@@ -153,8 +148,8 @@ async fn what_changes_nothing_is_asked_again_and_what_was_watched_is_watched() {
 async fn a_daemon_that_was_stopped_in_its_tracks_holds_nobody_for_ever_and_goes_on() {
     use rustix::process::{Signal, kill_process};
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(200).await;
     let stopped = daemon(&home);
     kill_process(stopped, Signal::STOP).unwrap();
@@ -166,8 +161,8 @@ async fn a_daemon_that_was_stopped_in_its_tracks_holds_nobody_for_ever_and_goes_
     assert_eq!(shim.told(read).await["error"], "wallet_busy");
     assert!(since.elapsed() < Duration::from_secs(52), "{:?}", since.elapsed());
     // Another client meanwhile.
-    let mut other = Shim::start(&home, "other").await;
-    assert_eq!(other.call("get_balance", json!({})).await["error"], "wallet_busy");
+    let other = Child::start(&home, "other").await;
+    assert_eq!(other.answer("get_balance", json!({})).await["error"], "wallet_busy");
     kill_process(stopped, Signal::CONT).unwrap();
     let ended = shim.ended(json!({"payment_hash": invoice.payment_hash().to_string()})).await;
     assert_eq!(ended["state"], "settled");

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule};
 
-use super::{Shim, command, daemon, done, holders, home, stop, until};
-use crate::world::{Agent, Home, binary, conserved, mint};
+use super::{daemon, done, holders, home, stop, until};
+use crate::world::{Agent, Child, Home, Settings, binary, conserved, mint, shim};
 
 #[tokio::test]
 async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    Shim::start(&home, "first").await.fund(5_000).await;
+    let home = home(&mint.url(), 600);
+    Child::start(&home, "first").await.fund(5_000).await;
     for round in 0..3 {
         stop(&home);
         let payee = lightning.payee("shop");
@@ -21,7 +21,7 @@ async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
             let (home, invoice) =
                 (home.clone(), payee.invoice(5, &format!("{round} {number}")).unwrap().to_string());
             async move {
-                let mut shim = Shim::start(&home, &format!("copy{number}")).await;
+                let shim = Child::start(&home, &format!("copy{number}")).await;
                 let tools = shim.ask("tools/list", json!({})).await;
                 assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
                 let paid = shim.ok("pay", json!({"to": invoice})).await;
@@ -38,7 +38,7 @@ async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
         }
     }
     stop(&home);
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     conserved("ten copies", &mint.auditor(), &[&agent]).await;
     assert_eq!(
         mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(),
@@ -49,8 +49,8 @@ async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
 #[tokio::test]
 async fn a_persons_commands_go_through_the_same_process() {
     let (lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&mint.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(500).await;
     let before = daemon(&home);
     let shown: Value =
@@ -86,16 +86,13 @@ async fn a_persons_commands_go_through_the_same_process() {
 #[tokio::test]
 async fn who_holds_the_wallet_alone_is_no_daemon_and_shims_say_so_until_it_is_gone() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
-    let mut alone = command(&home, "container");
-    alone.arg("--in-process");
-    let mut alone = Shim::spawn(alone);
-    alone.shake_hands().await;
+    let home = home(&mint.url(), 600);
+    let alone = Child::alone(&home).await;
     alone.fund(100).await;
-    let mut shim = Shim::start(&home, "desktop").await;
+    let shim = Child::start(&home, "desktop").await;
     let tools = shim.ask("tools/list", json!({})).await;
     assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
-    let busy = shim.call("get_balance", json!({})).await;
+    let busy = shim.answer("get_balance", json!({})).await;
     assert_eq!(
         (&busy["error"], &busy["money_moved"]),
         (&json!("wallet_busy"), &json!("no")),
@@ -121,22 +118,22 @@ async fn who_holds_the_wallet_alone_is_no_daemon_and_shims_say_so_until_it_is_go
 #[tokio::test]
 async fn probes_notices_first_and_double_starts_work_and_end_well() {
     let (_lightning, mint) = mint().await;
-    let home = home(&[(&mint.url(), true)], 600);
+    let home = home(&mint.url(), 600);
     // A probe that asks and hangs up, as a client that looks which era a server speaks.
-    let mut probe = Shim::spawn(command(&home, "probe"));
+    let probe = Child::spawn(shim(&home, "probe"));
     let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
     let discovered = probe.ask("server/discover", json!({"_meta": meta})).await;
     assert!(discovered["result"]["supportedVersions"].is_array(), "{discovered}");
     assert_eq!(probe.hang_up().await, Some(0));
     // One that says nothing, and one that says half a line.
-    assert_eq!(Shim::spawn(command(&home, "mute")).hang_up().await, Some(0));
+    assert_eq!(Child::spawn(shim(&home, "mute")).hang_up().await, Some(0));
     // A notice before anything else.
-    let mut early = Shim::spawn(command(&home, "early"));
-    early.send(&json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})).await;
-    early.shake_hands().await;
-    let (mut one, mut two) =
-        tokio::join!(Shim::start(&home, "desktop"), Shim::start(&home, "desktop"));
-    for shim in [&mut one, &mut two, &mut early] {
+    let early = Child::spawn(shim(&home, "early"));
+    let notice = json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"});
+    early.send(&notice).await.unwrap();
+    early.shake_hands().await.unwrap();
+    let (one, two) = tokio::join!(Child::start(&home, "desktop"), Child::start(&home, "desktop"));
+    for shim in [&one, &two, &early] {
         assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
     }
     for shim in [one, two, early] {
@@ -148,8 +145,8 @@ async fn probes_notices_first_and_double_starts_work_and_end_well() {
 async fn the_owner_sees_what_is_open_beside_a_running_daemon() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let home = home(&[(&proxy.url(), true)], 600);
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = home(&proxy.url(), 600);
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(200).await;
     // The payment is made, and the mint is silent from then on.
     proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint));
@@ -194,13 +191,11 @@ async fn the_owner_sees_what_is_open_beside_a_running_daemon() {
 async fn doctor_looks_at_the_relays_beside_a_client_that_goes_on() {
     let (_lightning, mint) = mint().await;
     let relay = testbed::Relay::start().await.unwrap();
-    let home = Home::with_relays(
-        &[(&mint.url(), true)],
-        &[relay.url()],
-        &[],
-        "[daemon]\nidle_seconds = 600",
-    );
-    let mut shim = Shim::start(&home, "desktop").await;
+    let home = Home::new(
+        &Settings::at([mint.url()]).relays([relay.url()]).more("[daemon]\nidle_seconds = 600"),
+    )
+    .unwrap();
+    let shim = Child::start(&home, "desktop").await;
     shim.fund(100).await;
     assert_eq!(shim.ok("sync", json!({})).await["state"], "synced");
     let before = daemon(&home);

@@ -11,7 +11,7 @@ use nutpurse::testing::config::edit::Edit;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use crate::world::{Agent, at_mint, holdings, sats};
+use crate::world::{Agent, Limits, Settings, at_mint, holdings, owned, sats};
 
 /// How long everything open may take to end at mints that answer.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -49,7 +49,7 @@ impl Scene {
         if self.arrive {
             self.deliver().await;
         }
-        Edit::paused(&self.home.owned(), false).unwrap().commit(true).unwrap();
+        Edit::paused(&owned(&self.home), false).unwrap().commit(true).unwrap();
         self.close().await;
         let highest = self.jumps.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
         let current = self.jumps.last().map_or(0, |(_, offset)| *offset);
@@ -198,9 +198,9 @@ impl Scene {
     /// All that is shown spendable is good: its whole is handed out and taken in.
     async fn no_fiction(&mut self) {
         self.close().await;
+        let limits = Limits { per_payment: 10_000_000, per_day: 10_000_000 };
         let urls: Vec<String> = self.mints.iter().map(|(_, proxy)| proxy.url()).collect();
-        let listed: Vec<(&str, bool)> = urls.iter().map(|url| (url.as_str(), true)).collect();
-        self.home.write_config(&listed, 10_000_000, 10_000_000, "");
+        self.home.configure(&Settings::at(&urls).limits(limits)).unwrap();
         self.open().await;
         for url in &urls {
             let mut ask = at_mint(&self.agent, url).await.0;
@@ -218,9 +218,7 @@ impl Scene {
                         if taken["state"] != "received" {
                             self.log.note(format!("taken in at the second attempt: {taken}"));
                         }
-                        self.agent
-                            .ok("get_payment", json!({"payment_id": sent["payment_id"]}))
-                            .await;
+                        self.agent.payment(&sent["payment_id"]).await;
                         at_mint(&self.agent, url).await.0
                     }
                     Err(error) if error.code == Code::InsufficientFunds => ask * 9 / 10,
@@ -246,7 +244,7 @@ async fn is_open(agent: &Agent, entry: &Value) -> Option<Value> {
             (told["state"] != "received" && !unpaid).then_some(told)
         }
         "payment" | "token_sent" | "token_received" => {
-            let told = agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 2})).await;
+            let told = agent.payment_within(&id, 2).await;
             let unclaimed = told["token"].is_string() || told["state"] == "settled";
             (told["final"] != true && !unclaimed).then_some(told)
         }

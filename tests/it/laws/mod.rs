@@ -16,9 +16,10 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::world::number;
 use plan::Plan;
 use scene::{LANES, Scene};
+
+use crate::world::number;
 
 /// A usual test run begins no run after this long.
 const USUAL: Duration = Duration::from_secs(10);

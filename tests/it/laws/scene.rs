@@ -13,7 +13,7 @@ use testbed::{Bolt11Invoice, Lightning, MintOptions, Payee, Proxy, TestMint};
 use tokio::task::JoinHandle;
 
 use super::plan::Plan;
-use crate::world::{Agent, Failure, Home};
+use crate::world::{Agent, Failure, Home, Limits, Settings};
 
 /// Runs that go on at once, each by a clock of its own.
 pub(super) const LANES: usize = 4;
@@ -111,10 +111,10 @@ impl Scene {
             mints.push((mint, proxy));
         }
         let urls: Vec<String> = mints.iter().map(|(_, proxy)| proxy.url()).collect();
-        let listed: Vec<(&str, bool)> = urls.iter().map(|url| (url.as_str(), true)).collect();
-        let home = Arc::new(Home::with_limits(&listed, 100_000, plan.per_day));
+        let limits = Limits { per_payment: 100_000, per_day: plan.per_day };
+        let home = Arc::new(Home::new(&Settings::at(&urls).limits(limits)).unwrap());
         let agent = Agent::at(Arc::clone(&home), clock_of(lane));
-        let friend = Agent::open(Home::at(&listed)).await;
+        let friend = Agent::new(&urls);
         log.note(format!(
             "limit of a day {}, at the end payments arrive: {}",
             plan.per_day, plan.arrive

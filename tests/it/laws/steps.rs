@@ -7,16 +7,15 @@ use nutpurse::testing::api::{Code, MoneyMoved};
 use nutpurse::testing::config::edit::Edit;
 use nutpurse::testing::policy::SomeLimits;
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Behaviour, Rule};
 
 use super::plan::{Group, Step};
 use super::scene::{Given, Scene};
-use crate::world::{ChildAgent, Failure};
+use crate::world::{Child, Failure, owned};
 
 /// No call may take longer: 45 s are promised, the rest is a busy machine's.
 const LONGEST: Duration = Duration::from_secs(55);
-/// A key to which some tokens are locked: nobody of the run has it.
-const LOCK: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
 /// A call that a step makes.
 struct Call {
@@ -66,12 +65,12 @@ impl Scene {
         }
         match step {
             Step::Pause(paused) => {
-                Edit::paused(&self.home.owned(), *paused).unwrap().commit(true).unwrap()
+                Edit::paused(&owned(&self.home), *paused).unwrap().commit(true).unwrap()
             }
             Step::LowerLimit => {
                 let per_day_sats = Some(self.per_day / 2);
                 let change = SomeLimits { per_day_sats, ..SomeLimits::default() };
-                Edit::limits(&self.home.owned(), &change).unwrap().commit(false).unwrap();
+                Edit::limits(&owned(&self.home), &change).unwrap().commit(false).unwrap();
             }
             Step::Rotate { mint, fee_ppk } => {
                 self.mints[*mint].0.rotate_keyset(*fee_ppk).await.unwrap()
@@ -139,7 +138,7 @@ impl Scene {
             }
             Step::Send { sats, locked, key: with } => Call::of(
                 "send_token",
-                json!({"amount_sats": sats, "lock_to": locked.then_some(LOCK), "idempotency_key": key(with)}),
+                json!({"amount_sats": sats, "lock_to": locked.then_some(NOBODY), "idempotency_key": key(with)}),
             ),
             Step::ReceiveOwn { which } => {
                 let token = pick(&self.made().given, *which)?.token;
@@ -275,7 +274,7 @@ impl Scene {
     /// The real program takes the wallet over, is called, and dies.
     async fn kill(&mut self, call: Call, nth: usize, at: testbed::Moment) {
         self.close().await;
-        let child = ChildAgent::start(&self.home).await;
+        let child = Child::alone(&self.home).await;
         for (_, proxy) in &self.mints {
             proxy.fail(Rule::new("", "/v1/", at).nth(nth).then(child.killer()));
         }
@@ -284,14 +283,7 @@ impl Scene {
             () = self.on_its_way(call.hash.as_deref()) => None,
         };
         let hash = call.hash.unwrap_or_default();
-        let told = told.map(|told| {
-            told["content"][0]["text"]
-                .as_str()
-                .unwrap_or_default()
-                .chars()
-                .take(160)
-                .collect::<String>()
-        });
+        let told = told.map(|told| told.to_string().chars().take(160).collect::<String>());
         self.log.note(format!("  {} {hash}: {told:?}", call.tool));
         child.killer()();
         child.gone().await;

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 use testbed::{Lightning, MintOptions, TestMint};
 
-use crate::world::{Agent, Home, conserved, fund, mint_with, sats};
+use crate::world::{Agent, conserved, fund, mint_with, sats};
 
 /// Payments at each fee.
 const PAYMENTS: usize = 6;
@@ -22,7 +22,7 @@ async fn what_is_called_payable_is_payable_at_once_at_any_input_fee() {
     let mut random = StdRng::seed_from_u64(seed);
     for ppk in [0, 100, 250, 1_000] {
         let (lightning, mint) = charging(ppk).await;
-        let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+        let agent = Agent::new([mint.url()]);
         let shop = lightning.payee("shop");
         let mut paid = 0;
         for number in 0..PAYMENTS {
@@ -55,7 +55,7 @@ async fn what_is_called_payable_is_payable_at_once_at_any_input_fee() {
 #[tokio::test]
 async fn nothing_is_called_payable_where_the_fee_takes_it_all() {
     let (_lightning, mint) = charging(1_000).await;
-    let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    let agent = Agent::new([mint.url()]);
     fund(&agent, 1).await;
     let balance = agent.ok("get_balance", json!({})).await;
     assert_eq!(
@@ -81,12 +81,10 @@ async fn a_payment_goes_through_the_mint_that_costs_least_in_all() {
     };
     // The first wants less for the route, and more for each coin.
     let (dear, cheap) = (start(1_000, 1).await.unwrap(), start(0, 2).await.unwrap());
-    let agent = Agent::open(Home::at(&[(&dear.url(), true), (&cheap.url(), true)])).await;
+    let agent = Agent::new([dear.url(), cheap.url()]);
     for (mint, amount) in [(&dear, 500), (&cheap, 200)] {
         let deposit = agent.ok("deposit", json!({"amount_sats": amount, "mint": mint.url()})).await;
-        let got = agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-            .await;
+        let got = agent.deposit_within(&deposit["deposit_id"], 30).await;
         assert_eq!(got["state"], "received");
     }
     let invoice = lightning.payee("shop").invoice(100, "a thing").unwrap().to_string();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, Moment, Proxy, Rule, TestMint};
 
 use super::listed;
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
+use crate::world::{Agent, conserved, fund, holdings, mint, sats};
 
 const STATES: &str = "/v1/checkstate";
 const RESTORE: &str = "/v1/restore";
@@ -57,10 +57,7 @@ impl Scene {
     async fn new() -> Self {
         let (lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let (agent, friend) = (
-            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
-            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
-        );
+        let (agent, friend) = (Agent::new([proxy.url()]), Agent::new([proxy.url()]));
         fund(&friend, 1_000).await;
         // What is received lies there in large coins: a token takes a swap.
         let token = friend.ok("send_token", json!({"amount_sats": 600})).await["token"].clone();
@@ -94,7 +91,7 @@ impl Scene {
         for agent in [&self.agent, &self.friend] {
             let sent = agent.ok("list_history", json!({"kind": "token_sent", "limit": 100})).await;
             for token in sent["entries"].as_array().unwrap() {
-                agent.ok("get_payment", json!({"payment_id": token["id"]})).await;
+                agent.payment(&token["id"]).await;
             }
         }
         conserved(what, &self.mint.auditor(), &[&self.agent, &self.friend]).await;
@@ -198,15 +195,9 @@ async fn a_mint_that_serves_neither_question_decides_nothing_by_it() {
     let scene = scene.later().await;
     let again = scene.proxy.fired(gone);
     let mut changes = scene.agent.wallet().await.changes();
-    scene
-        .agent
-        .ok("get_payment", json!({"payment_id": told["payment_id"], "wait_seconds": 5}))
-        .await;
+    scene.agent.payment_within(&told["payment_id"], 5).await;
     assert!(scene.proxy.fired(gone) > again, "the same request was made again");
-    assert_eq!(
-        scene.agent.ok("get_payment", json!({"payment_id": told["payment_id"]})).await["state"],
-        "pending"
-    );
+    assert_eq!(scene.agent.payment(&told["payment_id"]).await["state"], "pending");
     assert_eq!(listed(&scene.agent).await["lacks"], json!(["NUT-07", "NUT-09"]));
     // What it has done shows as soon as it can be asked.
     scene.proxy.clear();
@@ -255,7 +246,7 @@ async fn at_a_mint_without_change_nothing_is_overpaid_beyond_its_reserve() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     without_change(&proxy);
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     fund(&agent, 1_000).await;
     assert_eq!(listed(&agent).await["lacks"], json!(["NUT-08"]));
     let shop = lightning.payee("shop");
@@ -332,7 +323,7 @@ async fn a_mint_that_gives_change_although_it_does_not_say_so_is_found_out() {
     says_no_change(proxy);
     agent.wallet().await.refresh_mints().await;
     let shop = lightning.payee("shop");
-    let before = proxy.exchanges().iter().filter(|one| one.path == SWAP).count();
+    let before = proxy.count(|one| one.path == SWAP);
     let mut swaps = Vec::new();
     for amount in [200, 100, 50] {
         let told = agent
@@ -343,7 +334,7 @@ async fn a_mint_that_gives_change_although_it_does_not_say_so_is_found_out() {
         while agent.wallet().await.recovery().has_open().await {
             tokio::time::timeout(LONGEST, changes.changed()).await.unwrap().unwrap();
         }
-        swaps.push(proxy.exchanges().iter().filter(|one| one.path == SWAP).count() - before);
+        swaps.push(proxy.count(|one| one.path == SWAP) - before);
     }
     assert_eq!(swaps, [1, 1, 1], "only the first payment was made exact");
     assert_eq!(listed(agent).await.get("lacks"), None);

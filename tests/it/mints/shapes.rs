@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule, TestMint};
 
 use super::listed;
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
+use crate::world::{Agent, conserved, fund, holdings, mint, sats};
 
 /// What stands in place of a member.
 fn odd() -> Vec<Option<Value>> {
@@ -81,7 +81,7 @@ impl Odd {
     }
 
     async fn wallet(&self) -> Agent {
-        Agent::open(Home::at(&[(&self.proxy.url(), true)])).await
+        Agent::new([self.proxy.url()])
     }
 }
 
@@ -192,9 +192,7 @@ async fn keysets_keys_and_quotes_of_any_shape_are_told_rightly_and_lose_nothing(
         let mut changes = agent.wallet().await.changes();
         let deposits = agent.ok("list_history", json!({"kind": "deposit", "limit": 100})).await;
         for entry in deposits["entries"].as_array().unwrap() {
-            let told = agent
-                .ok("get_deposit", json!({"deposit_id": entry["id"], "wait_seconds": 10}))
-                .await;
+            let told = agent.deposit_within(&entry["id"], 10).await;
             assert_eq!(told["state"], "received", "{told}");
         }
         changes.mark_unchanged();
@@ -268,7 +266,7 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
         let token = agent.ok("send_token", json!({"amount_sats": 3, "memo": place})).await;
         for value in odd() {
             odd_mint.spoil("/v1/checkstate", place, value.clone());
-            let told = agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+            let told = agent.payment(&token["payment_id"]).await;
             assert_eq!(
                 (&told["claimed"], &told["state"]),
                 (&json!(false), &json!("settled")),
@@ -282,7 +280,7 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
     let agent = Agent::two_minutes_later(agent.close().await);
     let mut changes = agent.wallet().await.changes();
     let books = odd_mint.mint.auditor();
-    while holdings(&agent).await.in_all() != books.outstanding().unwrap() {
+    while holdings(&agent).await.all() != books.outstanding().unwrap() {
         tokio::time::timeout(std::time::Duration::from_secs(60), changes.changed())
             .await
             .expect("all change comes in")

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nutpurse::testing::api::Retry;
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::NOBODY;
 use testbed::{Detour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 
 use super::listed;
@@ -17,7 +18,7 @@ const MELT: &str = "/v1/melt/bolt11";
 /// A wallet at a mint behind a proxy, with so many sats.
 async fn behind(mint: &TestMint, coins: u64) -> (Proxy, Agent) {
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     if coins > 0 {
         fund(&agent, coins).await;
     }
@@ -95,7 +96,7 @@ async fn a_mint_that_moved_is_told_with_its_place_and_nobody_goes_there() {
     let (_lightning, mint) = mint().await;
     for status in [301, 302, 307, 308] {
         let detour = Detour::start(status, &mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&detour.url(), true)])).await;
+        let agent = Agent::new([detour.url()]);
         let error = agent.refused("deposit", json!({"amount_sats": 5}), "mint_unreachable").await;
         let place = error.details["untrusted_location"].as_str().unwrap();
         assert!(place.starts_with(&mint.url()), "{error:?}");
@@ -160,13 +161,10 @@ async fn no_answer_an_answer_that_cannot_be_read_and_a_no_are_told_apart() {
 }
 
 async fn wallet_at(mints: &[&str]) -> Agent {
-    let mints: Vec<(&str, bool)> = mints.iter().map(|url| (*url, true)).collect();
-    let agent = Agent::open(Home::at(&mints)).await;
-    for (url, _) in mints {
+    let agent = Agent::new(mints.iter().copied());
+    for url in mints {
         let deposit = agent.ok("deposit", json!({"amount_sats": 200, "mint": url})).await;
-        let got = agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-            .await;
+        let got = agent.deposit_within(&deposit["deposit_id"], 30).await;
         assert_eq!(got["state"], "received");
     }
     agent
@@ -251,7 +249,7 @@ async fn a_mint_that_says_nothing_of_invoices_without_an_amount_is_asked() {
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let agent = wallet_at(&[&proxy.url()]).await;
     assert_eq!(listed(&agent).await.get("amountless"), None);
-    let before = proxy.exchanges().iter().filter(|one| one.path == QUOTE).count();
+    let before = proxy.count(|one| one.path == QUOTE);
     is_unsupported(
         &agent,
         &open,
@@ -273,7 +271,7 @@ async fn a_quote_that_looks_expired_is_the_mints_to_judge() {
     let (lightning, mint) =
         mint_with(MintOptions { melt_quote_ttl: 60, ..MintOptions::default() }).await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let agent = Agent::at(Home::at(&[(&proxy.url(), true)]).into(), || clock::now() + 90);
+    let agent = Agent::at(Home::at([proxy.url()]).unwrap().into(), || clock::now() + 90);
     fund(&agent, 500).await;
     let shop = lightning.payee("shop");
     for expiry in [None, Some(json!(0)), Some(Value::Null), Some(json!(1))] {
@@ -289,9 +287,7 @@ async fn a_quote_that_looks_expired_is_the_mints_to_judge() {
             .await;
         assert_eq!(paid["state"], "settled", "{expiry:?}: {paid}");
         let deposit = agent.ok("deposit", json!({"amount_sats": 5})).await;
-        let got = agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-            .await;
+        let got = agent.deposit_within(&deposit["deposit_id"], 30).await;
         assert_eq!(got["state"], "received", "{expiry:?}: {got}");
     }
     conserved("quotes of every age", &mint.auditor(), &[&agent]).await;
@@ -307,13 +303,11 @@ async fn a_mint_twenty_minutes_behind_is_a_mint_as_any_other() {
         }
         answer
     });
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let agent = Agent::new([proxy.url()]);
     fund(&agent, 500).await;
     assert_eq!(listed(&agent).await["reachable"], true);
     mint.rotate_keyset(100).await.unwrap();
-    let token = agent
-        .ok("send_token", json!({"amount_sats": 77, "lock_to": "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}))
-        .await;
+    let token = agent.ok("send_token", json!({"amount_sats": 77, "lock_to": NOBODY})).await;
     assert_eq!(token["state"], "settled", "the first swap after a rotation: {token}");
     mint.rotate_keyset(100).await.unwrap();
     let paid = agent

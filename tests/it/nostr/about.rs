@@ -10,7 +10,7 @@ use testbed::{Relay, TestMint, Veil};
 
 use super::by_hand::{self, Press, agreed, me, put, token};
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, Home, mint};
+use crate::world::{Agent, Home, Settings, mint};
 
 /// A relay that nobody has told the wallet of, and that it may not reach.
 pub(super) const ELSEWHERE: &str = "ws://127.0.0.1:9";
@@ -54,15 +54,9 @@ pub(super) async fn opened(
     relays: &[&Relay],
     more: &str,
 ) -> Agent {
-    let urls: Vec<String> = mints.iter().map(|mint| mint.url()).collect();
-    let mints: Vec<(&str, bool)> = urls.iter().map(|url| (url.as_str(), true)).collect();
-    home.write_mints(&mints);
-    home.write_nostr(
-        &mints,
-        &relays.iter().map(|relay| relay.url()).collect::<Vec<_>>(),
-        &[],
-        more,
-    );
+    let relays = relays.iter().map(|relay| relay.url());
+    let settings = Settings::at(mints.iter().map(|mint| mint.url())).relays(relays).more(more);
+    home.set(&settings).unwrap();
     Agent::two_minutes_later(home)
 }
 

@@ -2,7 +2,6 @@
 //! anybody could spend, link or read.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,11 +11,12 @@ use bip39::Mnemonic;
 use cdk_common::nuts::Token;
 use nutpurse::testing::store::Store;
 use serde_json::{Value, json};
+use testbed::harness::secrets;
 use testbed::{LnurlServer, Relay};
 
 use super::by_hand::me;
 use super::{KEY, device, sync};
-use crate::world::{Agent, Home, fund, mint};
+use crate::world::{Agent, Home, Settings, fund, mint};
 
 const COMMENT: &str = "three kilos of saffron for the canary";
 const MEMO: &str = "a memo that nobody shall read";
@@ -59,15 +59,8 @@ impl Canaries {
 
     /// The words of a home, and the coins in its store.
     async fn home(&mut self, home: &Arc<Home>) {
-        let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
-        let words = keys
-            .lines()
-            .find_map(|line| line.strip_prefix("mnemonic = \""))
-            .unwrap()
-            .trim_end_matches('"')
-            .to_owned();
-        let all: Vec<&str> = words.split(' ').collect();
-        all.windows(3).for_each(|three| self.text(&three.join(" ")));
+        let words = home.mnemonic().unwrap();
+        secrets::runs(&words).iter().for_each(|three| self.text(three));
         self.bytes(
             Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap(),
         );
@@ -111,14 +104,16 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
     let (lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
     let server = LnurlServer::start(&lightning).await.unwrap();
-    let home = || Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[&server.url()], "");
+    let home = || {
+        Home::new(&Settings::at([mint.url()]).relays([relay.url()]).allow([server.url()])).unwrap()
+    };
     let (a, b) = (Agent::with_nsec(home(), KEY), device(&mint, &[relay.url()], KEY));
-    let peer = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    let peer = Agent::new([mint.url()]);
     let mut canaries = Canaries::default();
     let deposit = a
         .ok("deposit", json!({"amount_sats": 700, "description": "a deposit of the canary"}))
         .await;
-    a.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    a.deposit_within(&deposit["deposit_id"], 30).await;
     fund(&peer, 90).await;
     sync(&a).await;
     let address = server.address("somebody");

@@ -8,7 +8,7 @@ use testbed::{Moment, Proxy, Relay, Rule};
 use super::by_hand::{self, Press, agreed, put};
 use super::hostile::{incomes, listed_key, lock, scene};
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, Home, fund, mint};
+use crate::world::{Agent, Home, Settings, fund, mint};
 
 #[tokio::test]
 async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
@@ -57,7 +57,7 @@ async fn what_another_device_has_taken_of_a_nutzap_costs_none_of_its_other_coins
     sync(&other).await;
     assert_eq!(incomes(&other).await, [(63, 1)]);
     other.close().await;
-    scene.receiver = Agent::reopen(home).await;
+    scene.receiver = Agent::reopen(home);
     scene.shows(&scene.nutzap(&coins)).await;
     assert_eq!(scene.incomes().await, [(12, 1)]);
     assert_eq!(spendable(&scene.receiver).await, scene.mint.auditor().outstanding().unwrap());
@@ -115,13 +115,13 @@ async fn a_nutzap_above_the_owners_cap_waits_until_the_owner_raises_it() {
             scene.mint.url()
         )
     };
-    home.write("mints.toml", &cap(60));
-    let receiver = Agent::reopen(home).await;
+    home.write("mints.toml", &cap(60)).unwrap();
+    let receiver = Agent::reopen(home);
     sync(&receiver).await;
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (53, vec![(3, 1)]));
     let home = receiver.close().await;
-    home.write("mints.toml", &cap(100));
-    let receiver = Agent::reopen(home).await;
+    home.write("mints.toml", &cap(100)).unwrap();
+    let receiver = Agent::reopen(home);
     sync(&receiver).await;
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (84, vec![(3, 1), (31, 1)]));
 }
@@ -130,11 +130,12 @@ async fn a_nutzap_above_the_owners_cap_waits_until_the_owner_raises_it() {
 async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
     let (_lightning, mint) = mint().await;
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    let home = Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap();
     home.write(
         "mints.toml",
         &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 100\n", proxy.url()),
-    );
+    )
+    .unwrap();
     let receiver = Agent::with_nsec(home, KEY);
     fund(&receiver, 40).await;
     agreed(&receiver).await;
@@ -168,8 +169,9 @@ async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
         "it waits"
     );
     let home = receiver.close().await;
-    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\n", proxy.url()));
-    let receiver = Agent::reopen(home).await;
+    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\n", proxy.url()))
+        .unwrap();
+    let receiver = Agent::reopen(home);
     sync(&receiver).await;
     assert_eq!(
         (spendable(&receiver).await, incomes(&receiver).await),

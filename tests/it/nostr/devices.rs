@@ -4,7 +4,7 @@ use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 
 use super::{KEY, spendable, sync, two};
-use crate::world::{Agent, Home, fund, holdings, mint, sats};
+use crate::world::{Agent, Home, Settings, fund, holdings, mint, sats};
 
 #[tokio::test]
 async fn what_one_device_receives_the_other_sees_and_spends() {
@@ -38,7 +38,10 @@ async fn a_payment_whose_coins_another_device_took_before_it_was_sent_ends_as_fa
     let shop = lightning.payee("shop");
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
     let device = || {
-        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY)
+        Agent::with_nsec(
+            Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap(),
+            KEY,
+        )
     };
     let (a, b) = (device(), device());
     fund(&a, 100).await;
@@ -99,7 +102,8 @@ async fn a_payment_that_was_lost_and_whose_coins_another_device_took_ends_as_not
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let shop = lightning.payee("shop");
     let relay = Relay::start().await.unwrap();
-    let home = |more| Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], more);
+    let home =
+        |more| Home::new(&Settings::at([proxy.url()]).relays([relay.url()]).more(more)).unwrap();
     let (a, b) = (Agent::with_nsec(home(""), KEY), Agent::with_nsec(home("claim = \"sync\""), KEY));
     fund(&a, 100).await;
     sync(&a).await;

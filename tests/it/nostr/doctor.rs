@@ -12,7 +12,7 @@ use testbed::{Lightning, Relay, TestMint};
 
 use super::by_hand::{agreed, event, me, put};
 use super::{KEY, device, sync};
-use crate::world::{Agent, Home, binary, fund, mint};
+use crate::world::{Agent, Home, Settings, binary, fund, mint};
 
 /// A wallet of 100 sats, brought together with its relays, and closed.
 pub(super) struct Scene {
@@ -73,7 +73,7 @@ impl Scene {
 
     /// The wallet is opened again, and mends what it can.
     pub(super) async fn mended(self) -> Self {
-        let agent = Agent::reopen(self.home.clone()).await;
+        let agent = Agent::reopen(self.home.clone());
         agreed(&agent).await;
         agent.close().await;
         self
@@ -206,9 +206,8 @@ async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
     };
     put(&theirs, &[wallet_event::write(&me(), &wallet, clock::now() - 100).unwrap()]).await;
     put(&ours, &[event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
-    let mints = [(&*mint.url(), true)];
-    let agent =
-        Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
+    let settings = Settings::at([mint.url()]).relays([ours.url()]).allow([theirs.url()]);
+    let agent = Agent::with_nsec(Home::new(&settings).unwrap(), KEY);
     assert_eq!(sync(&agent).await["state"], "read_only");
     let home = agent.close().await;
     let scene = Scene { lightning, mint, relays: vec![ours, theirs], home };
@@ -218,12 +217,12 @@ async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
     assert!(text.contains(&next) && !text.contains("Nothing is wrong there."), "{text}");
     // Once that relay is set, nothing is in the way; and nutzaps that another program has turned
     // off are told.
-    scene.home.write_nostr(
-        &[(&scene.mint.url(), true)],
-        &[scene.relay().url(), scene.relays[1].url()],
-        &[],
-        "",
-    );
+    scene
+        .home
+        .configure(
+            &Settings::at([scene.mint.url()]).relays([scene.relay().url(), scene.relays[1].url()]),
+        )
+        .unwrap();
     let scene = scene.mended().await;
     assert_eq!(scene.told().await.get("next_step"), None);
     let off = UnsignedEvent {

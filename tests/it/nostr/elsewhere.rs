@@ -12,7 +12,7 @@ use testbed::Relay;
 use super::about::{ELSEWHERE, count, keys, list, listed, opened};
 use super::by_hand::{self, agreed, me, put};
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, Home, fund, mint};
+use crate::world::{Agent, Home, Settings, fund, mint};
 
 #[tokio::test]
 async fn a_key_whose_wallet_is_at_another_relay_gets_no_second_one() {
@@ -32,9 +32,8 @@ async fn a_key_whose_wallet_is_at_another_relay_gets_no_second_one() {
     )
     .await;
     put(&ours, &[by_hand::event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
-    let mints = [(&*mint.url(), true)];
-    let agent =
-        Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
+    let settings = Settings::at([mint.url()]).relays([ours.url()]).allow([theirs.url()]);
+    let agent = Agent::with_nsec(Home::new(&settings).unwrap(), KEY);
     fund(&agent, 20).await;
     for _ in 0..2 {
         let told = sync(&agent).await;
@@ -65,8 +64,8 @@ async fn a_key_whose_wallet_is_at_another_relay_gets_no_second_one() {
 async fn a_key_that_publishes_elsewhere_and_has_no_wallet_there_gets_its_first_one() {
     let (_lightning, mint) = mint().await;
     let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
-    let mints = [(&*mint.url(), true)];
-    let home = || Home::with_relays(&mints, &[ours.url()], &[theirs.url()], "");
+    let settings = Settings::at([mint.url()]).relays([ours.url()]).allow([theirs.url()]);
+    let home = || Home::new(&settings).unwrap();
     // It has to be asked: what does not answer may hold one.
     put(&ours, &[by_hand::event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
     theirs.go_down().await.unwrap();
@@ -108,8 +107,10 @@ async fn a_play_wallet_writes_nothing_over_a_wallet_of_mints_it_does_not_know() 
         ..WalletEvent::default()
     };
     put(&relay, &[wallet_event::write(&me(), &told, clock::now() - 100).unwrap()]).await;
-    let agent =
-        Agent::with_nsec(Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], ""), KEY);
+    let agent = Agent::with_nsec(
+        Home::new(&Settings::at([mint.url()]).relays([relay.url()])).unwrap(),
+        KEY,
+    );
     fund(&agent, 20).await;
     let mut said = Value::Null;
     for _ in 0..2 {

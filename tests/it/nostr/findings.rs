@@ -11,7 +11,7 @@ use testbed::{MintOptions, Relay};
 use super::by_hand::{Press, agreed, event, me, put, token};
 use super::doctor::{Scene, scene};
 use super::{KEY, device, sync};
-use crate::world::{Agent, Home, fund, mint, mint_with};
+use crate::world::{Agent, fund, mint, mint_with};
 
 #[tokio::test]
 async fn relays_that_show_different_sets_are_a_partition() {
@@ -29,10 +29,7 @@ async fn a_live_event_of_spent_coins_is_a_ghost_token() {
     let text =
         Token::new(scene.mint.url().parse().unwrap(), coins.clone(), None, CurrencyUnit::Sat)
             .to_string();
-    Agent::open(Home::at(&[(&scene.mint.url(), true)]))
-        .await
-        .ok("receive_token", json!({"token": text}))
-        .await;
+    Agent::new([scene.mint.url()]).ok("receive_token", json!({"token": text})).await;
     put(scene.relay(), &[token(&me(), &scene.mint.url(), &coins, clock::now())]).await;
     let found = scene.found("ghost token").await;
     assert_eq!((&found["count"], &found["sats"]), (&json!(1), &json!(8)));
@@ -164,7 +161,7 @@ async fn an_event_of_our_key_that_nobody_can_read_is_malformed() {
     let (sealed, odd) = ("not sealed".to_owned(), me().encrypt("{\"mint\": 5}").unwrap());
     put(scene.relay(), &[event(&me(), 7375, &[], &sealed), event(&me(), 7374, &[], &odd)]).await;
     assert_eq!(scene.found("malformed event").await["count"], 2);
-    let again = Agent::reopen(scene.home.clone()).await;
+    let again = Agent::reopen(scene.home.clone());
     sync(&again).await;
     again.close().await;
     assert_eq!(scene.found("malformed event").await["count"], 2, "they are left as they are");
@@ -191,8 +188,8 @@ async fn a_deposit_of_this_wallet_that_is_paid_and_not_claimed_is_in_limbo() {
         "once, though relays were told of it"
     );
     assert!(!scene.told().await.to_string().contains(quote.quote_id.reveal()));
-    let agent = Agent::reopen(scene.home.clone()).await;
-    agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    let agent = Agent::reopen(scene.home.clone());
+    agent.deposit_within(&deposit["deposit_id"], 30).await;
     agreed(&agent).await;
     agent.close().await;
     scene.is_well().await;

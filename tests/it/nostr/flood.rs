@@ -13,7 +13,7 @@ use testbed::{Moment, Proxy, Relay, Rule};
 use super::by_hand::{Press, agreed, me, put};
 use super::hostile::{incomes, listed_key, lock};
 use super::{KEY, spendable, sync};
-use crate::world::{Agent, Home, fund, mint, number};
+use crate::world::{Agent, Home, Settings, fund, mint, number};
 
 /// Older than what a listener hears of, in seconds: a nutzap of this age is found by a sync, and
 /// wakes no round of the wallet's own.
@@ -34,8 +34,10 @@ pub(super) async fn flooded() -> Flooded {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let relay = Relay::start().await.unwrap();
-    let receiver =
-        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
+    let receiver = Agent::with_nsec(
+        Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap(),
+        KEY,
+    );
     fund(&receiver, 20).await;
     agreed(&receiver).await;
     let key = format!("02{}", listed_key(&relay));

@@ -9,7 +9,7 @@ use testbed::TestMint;
 use super::by_hand::{Press, delete, live, me, put, token};
 use super::trouble::{self, scene};
 use super::{spendable, sync};
-use crate::world::{Agent, Home};
+use crate::world::Agent;
 
 #[tokio::test]
 async fn coins_that_no_relay_shows_any_more_are_asked_about_before_they_are_brought_back() {
@@ -149,6 +149,6 @@ pub(super) async fn spend(mint: &TestMint, coins: &[cdk_common::nuts::Proof]) {
         None,
         cdk_common::nuts::CurrencyUnit::Sat,
     );
-    let taker = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    let taker = Agent::new([mint.url()]);
     taker.ok("receive_token", json!({"token": text.to_string()})).await;
 }

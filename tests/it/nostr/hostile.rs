@@ -10,7 +10,7 @@ use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};
 
 use super::by_hand::{self, Press, agreed, me, nothing_waits, put};
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, Home, conserved, fund, mint, routes, sats};
+use crate::world::{Agent, Home, Settings, conserved, fund, mint, routes, sats};
 
 /// A receiver whom strangers know: by the key and the mint on its public list.
 pub(super) struct Scene {
@@ -192,7 +192,7 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
         "{asked:?}"
     );
     assert_eq!(asked.iter().filter(|route| route.contains("swap")).count(), 1, "{asked:?}");
-    let receiver = Agent::reopen(scene.receiver.close().await).await;
+    let receiver = Agent::reopen(scene.receiver.close().await);
     sync(&receiver).await;
     routes(&scene.mint);
     sync(&receiver).await;
@@ -253,7 +253,7 @@ async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let liar = Liar::before(&proxy);
     let relay = Relay::start().await.unwrap();
-    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    let home = Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap();
     let receiver = Agent::with_nsec(home, KEY);
     agreed(&receiver).await;
     let lock = lock("P2PK", &format!("02{}", listed_key(&relay)), &json!([]));

@@ -12,7 +12,7 @@ use super::about::{keys, newest};
 use super::by_hand::{Press, agreed, me, nothing_waits, put, token};
 use super::hostile::{incomes, listed_key, lock, scene};
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, ChildAgent, Home, fund, mint};
+use crate::world::{Agent, Child, Home, Settings, fund, mint};
 
 /// The newest event of a kind that a client has sent, taken or not.
 fn sent(relay: &Relay, kind: u64) -> Event {
@@ -35,8 +35,10 @@ fn sent(relay: &Relay, kind: u64) -> Event {
 async fn a_key_read_is_stored_before_its_relay_is_written() {
     let (_lightning, mint) = mint().await;
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let agent =
-        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
+    let agent = Agent::with_nsec(
+        Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap(),
+        KEY,
+    );
     // What the wallet says waits: the relay does not take it.
     relay.rule(|rule| rule.refuse_kind = Some(17_375));
     sync(&agent).await;
@@ -55,7 +57,7 @@ async fn a_key_read_is_stored_before_its_relay_is_written() {
     let coins = Press::of(&mint).bearer(1, 8).await;
     put(&relay, &[theirs.clone(), token(&me(), &proxy.url(), &coins, clock::now() - 9)]).await;
     let asked = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::Hang).every());
-    let child = ChildAgent::start(&home).await;
+    let child = Child::alone(&home).await;
     child.call("get_balance", json!({})).await.unwrap();
     proxy.reached(asked).await;
     assert_eq!(newest(&relay, 17_375).id(), theirs.id(), "nothing has replaced it so far");
@@ -164,9 +166,7 @@ async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written
     two.go_down().await.unwrap();
     // The owner lists another mint meanwhile: the wallet says so where it can.
     let home = agent.close().await;
-    let mints = [(&*mint.url(), true), (&*more.url(), true)];
-    home.write_mints(&mints);
-    home.write_nostr(&mints, &[one.url(), two.url()], &[], "");
+    home.set(&Settings::at([mint.url(), more.url()]).relays([one.url(), two.url()])).unwrap();
     let agent = Agent::two_minutes_later(home);
     sync(&agent).await;
     two.come_up().await.unwrap();

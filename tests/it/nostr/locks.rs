@@ -147,7 +147,7 @@ async fn locked_coins_in_events_of_other_programs_spoil_no_payment() {
     let sent = scene.receiver.ok("send_token", json!({"amount_sats": 120})).await;
     assert_eq!(sent["state"], "settled", "{sent}");
     // What nobody here can open stays on the relay, and does so after a restart.
-    let receiver = Agent::reopen(scene.receiver.close().await).await;
+    let receiver = Agent::reopen(scene.receiver.close().await);
     sync(&receiver).await;
     assert!(spendable(&receiver).await < 10);
     let secret = locked[0].secret.to_string();

@@ -33,14 +33,17 @@ mod zaps;
 use serde_json::{Value, json};
 use testbed::{Relay, TestMint};
 
-use crate::world::{Agent, Home, sats};
+use crate::world::{Agent, Home, Settings, sats};
 
 /// A throw-away Nostr key.
 pub(crate) const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 
 /// A wallet of this Nostr key at a mint, on these relays.
 pub(crate) fn device(mint: &TestMint, relays: &[&str], key: &str) -> Agent {
-    Agent::with_nsec(Home::with_relays(&[(&mint.url(), true)], relays, &[], ""), key)
+    Agent::with_nsec(
+        Home::new(&Settings::at([mint.url()]).relays(relays.iter().copied())).unwrap(),
+        key,
+    )
 }
 
 /// Two devices of one key on one relay.

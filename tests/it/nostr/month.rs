@@ -33,7 +33,7 @@ async fn a_device_that_was_away_for_sixty_payments_catches_up_in_two_syncs() {
     }
     agreed(&a).await;
     let (owed, held) = (mint.auditor().outstanding().unwrap(), live(&relay));
-    let b = Agent::reopen(away).await;
+    let b = Agent::reopen(away);
     routes(&mint);
     let frames = relay.frames();
     sync(&b).await;

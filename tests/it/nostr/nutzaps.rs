@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testbed::{Relay, TestMint};
 
 use super::{device, spendable, sync};
-use crate::world::{Agent, conserved, fund, mint, routes, sats};
+use crate::world::{Agent, Home, Settings, conserved, fund, mint, routes, sats};
 
 const OURS: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const THEIRS: &str = "2222222222222222222222222222222222222222222222222222222222222222";
@@ -26,7 +26,7 @@ async fn scene() -> (TestMint, Relay, Agent, Agent) {
 
 /// The sender sees that its nutzap was redeemed.
 async fn claimed(sender: &Agent, zapped: &Value) {
-    let shown = sender.ok("get_payment", json!({"payment_id": zapped["payment_id"]})).await;
+    let shown = sender.payment(&zapped["payment_id"]).await;
     assert_eq!(shown["claimed"], true, "{shown}");
 }
 
@@ -60,7 +60,7 @@ async fn a_nutzap_is_redeemed_once_by_whoever_was_off_when_it_came() {
             "possible_duplicate",
         )
         .await;
-    let receiver = Agent::reopen(home).await;
+    let receiver = Agent::reopen(home);
     sync(&receiver).await;
     // Less the mint's fee for taking coins in.
     assert_eq!(spendable(&receiver).await, 20);
@@ -76,7 +76,7 @@ async fn a_nutzap_is_redeemed_once_by_whoever_was_off_when_it_came() {
     claimed(&sender, &zapped).await;
     conserved("after the nutzap", &mint.auditor(), &[&sender, &receiver]).await;
     // Shown again, after a restart, nobody is asked anything about it.
-    let receiver = Agent::reopen(receiver.close().await).await;
+    let receiver = Agent::reopen(receiver.close().await);
     sync(&receiver).await;
     routes(&mint);
     sync(&receiver).await;
@@ -186,8 +186,7 @@ async fn no_nutzap_is_made_at_a_mint_that_does_not_keep_locks() {
             body
         });
         let relay = Relay::start().await.unwrap();
-        let home =
-            || crate::world::Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+        let home = || Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap();
         let (sender, receiver) = (Agent::with_nsec(home(), OURS), Agent::with_nsec(home(), THEIRS));
         fund(&sender, 50).await;
         sync(&receiver).await;

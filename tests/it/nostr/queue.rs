@@ -16,7 +16,7 @@ use super::by_hand::{
 use super::doctor::doctor;
 use super::trouble::relay_of;
 use super::{KEY, device, sync};
-use crate::world::{Agent, Home, fund, mint, number};
+use crate::world::{Agent, Home, Settings, fund, mint, number};
 
 /// A device with money on some relays.
 struct Scene {
@@ -213,7 +213,7 @@ async fn a_relay_that_refuses_all_is_offered_one_event_a_sync_and_takes_the_rest
     let home = scene.agent.close().await;
     assert_eq!(waiting(&home).await, Vec::<u16>::new());
     strict.rule(|rule| rule.refuse_with = None);
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     let told = agreed(&agent).await;
     assert!(told["relays"][1].get("note").is_none(), "{told}");
     new_device_sees_all(&scene.mint, &[strict.url()]).await;
@@ -244,7 +244,8 @@ async fn a_deletion_goes_only_where_what_replaces_the_coins_is() {
 async fn a_relay_that_another_program_adds_to_the_list_is_listened_to() {
     let (_lightning, mint) = mint().await;
     let (ours, added) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
-    let home = Home::with_relays(&[(&mint.url(), true)], &[ours.url()], &[added.url()], "");
+    let home =
+        Home::new(&Settings::at([mint.url()]).relays([ours.url()]).allow([added.url()])).unwrap();
     let agent = Agent::with_nsec(home, KEY);
     agreed(&agent).await;
     let info = ours.taken().into_iter().rfind(|event| event["kind"] == 10_019).unwrap();
@@ -283,7 +284,7 @@ async fn a_balance_reads_no_queue() {
             .unwrap();
         tx.commit().unwrap();
     }
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     let balance = agent.ok("get_balance", json!({})).await;
     assert_eq!(
         (&balance["spendable_sats"], &balance["nostr"]["unpublished"]),

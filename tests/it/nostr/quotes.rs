@@ -7,7 +7,7 @@ use testbed::{Lightning, MintOptions, Moment, Proxy, Relay, Rule, TestMint};
 use super::by_hand::{agreed, me};
 use super::{KEY, device, spendable, sync};
 use crate::restore::{restored, words};
-use crate::world::{Agent, Home, conserved, mint_with};
+use crate::world::{Agent, Home, Settings, conserved, mint_with};
 
 /// A mint whose deposits are paid by whoever wants to.
 async fn unpaid_mint() -> (Lightning, TestMint) {
@@ -36,15 +36,15 @@ fn open_quotes(relay: &Relay) -> usize {
 }
 
 async fn received(agent: &Agent, deposit: &Value) -> Value {
-    agent.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": 30})).await
+    agent.deposit_within(&deposit, 30).await
 }
 
 #[tokio::test]
 async fn a_deposit_that_was_paid_and_not_claimed_comes_back_from_the_words_alone() {
     let (lightning, mint) = unpaid_mint().await;
     let relay = Relay::start().await.unwrap();
-    let home = || Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], "");
-    let agent = Agent::open(home()).await;
+    let home = || Home::new(&Settings::at([mint.url()]).relays([relay.url()])).unwrap();
+    let agent = Agent::open(home());
     let (_, invoice) = told(&agent, 100).await;
     let lost = agent.close().await;
     lightning.pay(&invoice.parse().unwrap()).unwrap();
@@ -55,7 +55,7 @@ async fn a_deposit_that_was_paid_and_not_claimed_comes_back_from_the_words_alone
     );
     let again = home();
     restored(&again, &words(&lost));
-    let agent = Agent::open(again).await;
+    let agent = Agent::open(again);
     sync(&agent).await;
     assert_eq!(conserved("the deposit is back", &mint.auditor(), &[&agent]).await.spendable, 100);
     // The sync after the one that has found it claimed deletes it at the latest.
@@ -104,7 +104,7 @@ async fn a_deposit_that_another_device_has_claimed_is_no_dispute() {
     lightning.pay(&invoice.parse().unwrap()).unwrap();
     let told = sync(&b).await;
     assert_eq!(spendable(&b).await, 50, "{told}");
-    let a = Agent::reopen(off).await;
+    let a = Agent::reopen(off);
     let shown = received(&a, &deposit).await;
     assert!(
         shown["state"] == "received"
@@ -123,7 +123,7 @@ async fn a_deposit_that_another_device_has_claimed_is_no_dispute() {
 async fn of_two_devices_that_claim_at_once_one_gets_it_and_neither_loses_it() {
     let (lightning, mint) = unpaid_mint().await;
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let home = || Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    let home = || Home::new(&Settings::at([proxy.url()]).relays([relay.url()])).unwrap();
     let (a, b) = (Agent::with_nsec(home(), KEY), Agent::with_nsec(home(), KEY));
     let (deposit, invoice) = told(&a, 50).await;
     lightning.pay(&invoice.parse().unwrap()).unwrap();

@@ -8,7 +8,7 @@ use testbed::{LnurlServer, Relay, Terms, TestMint};
 
 use super::by_hand::{event, me, put};
 use super::{KEY, sync, trouble};
-use crate::world::{Agent, Home, fund, mint, sats};
+use crate::world::{Agent, Home, Settings, fund, mint, sats};
 
 /// A wallet with money on a relay, and a person who is elsewhere and takes Lightning as well.
 struct Scene {
@@ -27,9 +27,11 @@ impl Scene {
         let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
         let server = LnurlServer::start(&lightning).await.unwrap();
         server.set(Terms { zaps: true, ..Terms::default() });
-        let relays: Vec<&str> = std::iter::once(ours.url()).chain(more.iter().copied()).collect();
-        let home =
-            Home::with_relays(&[(&mint.url(), true)], &relays, &[theirs.url(), &server.url()], "");
+        let relays = std::iter::once(ours.url()).chain(more.iter().copied());
+        let home = Home::new(
+            &Settings::at([mint.url()]).relays(relays).allow([theirs.url(), &server.url()]),
+        )
+        .unwrap();
         let agent = Agent::with_nsec(home, KEY);
         fund(&agent, 500).await;
         let scene = Self { mint, ours, theirs, agent, them: Identity::random().unwrap(), server };
@@ -99,7 +101,7 @@ async fn delivered_means_a_relay_of_theirs() {
     scene.theirs.come_up().await.unwrap();
     sync(&scene.agent).await;
     assert_eq!(nutzaps(&scene.theirs).len(), 1);
-    let shown = scene.agent.ok("get_payment", json!({"payment_id": zapped["payment_id"]})).await;
+    let shown = scene.agent.payment(&zapped["payment_id"]).await;
     assert_eq!(
         (&shown["delivered_to"], shown.get("next_step")),
         (&json!({"relays": 1, "of": 1}), None),

@@ -12,7 +12,7 @@ use testbed::{MintOptions, Relay, TestMint};
 
 use super::by_hand::{Press, agreed, put, token};
 use super::{device, spendable, sync};
-use crate::world::{Agent, Home, binary, fund, mint_with, number, routes};
+use crate::world::{Agent, Home, Settings, binary, fund, mint_with, number, routes};
 
 /// Coins of one event.
 const COINS: usize = 10;
@@ -87,10 +87,10 @@ async fn a_new_device_takes_in_many_events_of_another_program() {
     assert_eq!(spendable(&agent).await, left);
 
     // The wallet of the words has coins of its own, before its machine is lost.
-    let home = || Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], "");
+    let home = || Home::new(&Settings::at([mint.url()]).relays([relay.url()])).unwrap();
     let lost = home();
     restore(&lost, &words).await;
-    let lost = Agent::open(lost).await;
+    let lost = Agent::open(lost);
     fund(&lost, 300).await;
     agreed(&lost).await;
     lost.close().await;
@@ -100,14 +100,16 @@ async fn a_new_device_takes_in_many_events_of_another_program() {
         "{}",
         timed("restore with the words alone", &mint, &relay, restore(&home, &words)).await
     );
-    let back = Agent::open(home).await;
+    let back = Agent::open(home);
     println!("{} sats came back by the words", spendable(&back).await);
     timed("the sync after that", &mint, &relay, sync(&back)).await;
     assert_eq!(spendable(&back).await, left, "all that other devices hold came back");
     println!("{left} sats with the relays");
 
     // A device that makes all of it its own.
-    let eager = Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], "claim = \"sync\"");
+    let eager =
+        Home::new(&Settings::at([mint.url()]).relays([relay.url()]).more("claim = \"sync\""))
+            .unwrap();
     let eager = Agent::with_nsec(eager, who.secret_hex().reveal());
     timed("a sync that claims all", &mint, &relay, sync(&eager)).await;
     timed("and one after it", &mint, &relay, sync(&eager)).await;

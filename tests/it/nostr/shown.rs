@@ -154,7 +154,7 @@ async fn a_deletion_by_a_careless_program_costs_nothing_and_is_undone() {
     sync(&witness).await;
     assert_eq!(spendable(&witness).await, 150);
     new_device_sees_all(&scene.mint, &[scene.relay.url()]).await;
-    let agent = Agent::reopen(home).await;
+    let agent = Agent::reopen(home);
     sync(&agent).await;
     assert_eq!((spendable(&agent).await, spendable(&witness).await), (150, 150));
     nothing_waits(witness).await;

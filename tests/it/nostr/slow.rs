@@ -12,7 +12,7 @@ use testbed::{Moment, Proxy, Relay, Rule};
 use super::by_hand::{self, Press, agreed, me, put, token};
 use super::hostile::{incomes, listed_key, lock};
 use super::{KEY, sync};
-use crate::world::{Agent, Home, mint};
+use crate::world::{Agent, Home, Settings, mint};
 
 /// What a sync says whose caller has waited for almost as long as a call may, while the mint
 /// answers nothing there.
@@ -41,7 +41,9 @@ async fn told(agent: &Agent, proxy: &Proxy, method: &str, path: &str) -> String 
 async fn a_sync_that_waits_for_a_mint_names_it_whatever_the_mint_is_asked_for() {
     let (_lightning, mint) = mint().await;
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "claim = \"sync\"");
+    let home =
+        Home::new(&Settings::at([proxy.url()]).relays([relay.url()]).more("claim = \"sync\""))
+            .unwrap();
     let agent = Agent::with_nsec(home, KEY);
     agreed(&agent).await;
     let (press, now) = (Press::of(&mint), clock::now());

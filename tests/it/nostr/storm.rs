@@ -11,7 +11,7 @@ use testbed::{Payee, Relay, TestMint};
 use tokio::time::sleep;
 
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, ChildAgent, Home, fund, holdings, mint, number, sats};
+use crate::world::{Agent, Child, Home, fund, holdings, mint, number, sats};
 
 /// Rounds of a usual test run; in each, both pay.
 const ROUNDS: u64 = 20;
@@ -20,14 +20,14 @@ const ROUNDS: u64 = 20;
 struct Device {
     name: &'static str,
     home: Arc<Home>,
-    child: Option<ChildAgent>,
+    child: Option<Child>,
     killed: u32,
 }
 
 impl Device {
-    async fn child(&mut self) -> &ChildAgent {
+    async fn child(&mut self) -> &Child {
         if self.child.is_none() {
-            self.child = Some(ChildAgent::start(&self.home).await);
+            self.child = Some(Child::alone(&self.home).await);
         }
         self.child.as_ref().unwrap()
     }
@@ -87,12 +87,8 @@ async fn play(device: &mut Device, shop: &Payee, round: u64, chance: Chance) -> 
     }
     match answer {
         None => "killed".to_owned(),
-        Some(answer) if answer["isError"] == true => {
-            let told: Value =
-                serde_json::from_str(answer["content"][0]["text"].as_str().unwrap()).unwrap();
-            told["error"].as_str().unwrap().to_owned()
-        }
-        Some(answer) => answer["structuredContent"]["state"].as_str().unwrap().to_owned(),
+        Some(answer) if answer["error"].is_string() => answer["error"].as_str().unwrap().to_owned(),
+        Some(answer) => answer["state"].as_str().unwrap().to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use nutpurse::testing::wallet::doctor::trial::try_relay;
 use testbed::{Misrule, Relay};
 
 use crate::confirm::{answer, policy_entries};
-use crate::world::{Home, binary};
+use crate::world::{Home, Settings, binary};
 
 type Rule = fn(&mut Misrule);
 
@@ -99,7 +99,7 @@ async fn a_person_is_told_what_the_relay_will_not_do_and_adds_it_all_the_same() 
     let urls = [relay.url().to_owned(), away.url().to_owned()];
     let shown = tokio::task::spawn_blocking(move || {
         let home =
-            Home::with_relays(&[("https://test.example", true)], &[], &[&urls[0], &urls[1]], "");
+            Home::new(&Settings::at(["https://test.example"]).allow([&urls[0], &urls[1]])).unwrap();
         let (shown, done) = answer(&home, &["relays", "add", &urls[0]], |_| "no".to_owned());
         assert!(!done && shown.contains("keeps no deletions"), "{shown}");
         assert!(

@@ -14,7 +14,7 @@ use super::by_hand::{Press, put};
 use super::flood::{OLD, flooded};
 use super::hostile::{incomes, scene};
 use super::{spendable, sync};
-use crate::world::Agent;
+use crate::world::{Agent, Settings};
 
 const DAY: u64 = 86_400;
 const SWAP: &str = "/v1/swap";
@@ -83,13 +83,11 @@ async fn a_nutzap_worth_less_than_the_owner_wants_is_left_without_a_request() {
     let mut scene = scene().await;
     let coins = scene.locked(&[8, 1, 8, 2, 16].map(|amount| (amount, scene.good_lock()))).await;
     let home = scene.receiver.close().await;
-    home.write_nostr(
-        &[(&scene.mint.url(), true)],
-        &[scene.relay.url()],
-        &[],
-        "nutzap_min_sats = 10",
-    );
-    scene.receiver = Agent::reopen(home).await;
+    home.configure(
+        &Settings::at([scene.mint.url()]).relays([scene.relay.url()]).more("nutzap_min_sats = 10"),
+    )
+    .unwrap();
+    scene.receiver = Agent::reopen(home);
     sync(&scene.receiver).await;
     assert_eq!(scene.shows(&scene.nutzap(&coins[..2])).await, Vec::<String>::new());
     assert!(scene.incomes().await.is_empty(), "nine sats");
@@ -121,7 +119,7 @@ async fn rounds_that_news_of_nutzaps_wakes_are_ten_seconds_apart() {
     let later: Vec<Event> = later.into_iter().map(|coin| flooded.by(&who, coin, 0)).collect();
     let home = flooded.receiver.close().await;
     put(relay, &[first]).await;
-    let receiver = Agent::reopen(home).await;
+    let receiver = Agent::reopen(home);
     // The round at the start takes in what came while the wallet was off; what comes now is heard
     // of at once.
     taken_in(&receiver, 1).await;

@@ -13,7 +13,7 @@ use testbed::{
     TestMint,
 };
 
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
+use crate::world::{Agent, Home, Settings, conserved, fund, holdings, mint, sats};
 
 const OURS: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 
@@ -51,9 +51,8 @@ impl Scene {
             server.set(Terms { zaps: true, ..Terms::default() });
             persons.push(Person { identity: Identity::random().unwrap(), server });
         }
-        let allow: Vec<String> = persons.iter().map(|person| person.server.url()).collect();
-        let allow: Vec<&str> = allow.iter().map(String::as_str).collect();
-        let home = Home::with_relays(&[(url, true)], &[relay.url()], &allow, "");
+        let allow = persons.iter().map(|person| person.server.url());
+        let home = Home::new(&Settings::at([url]).relays([relay.url()]).allow(allow)).unwrap();
         let agent = Agent::with_nsec(home, OURS);
         fund(&agent, 500).await;
         let scene = Self { mint, relay, agent };
@@ -131,7 +130,7 @@ async fn a_zap_is_paid_and_its_receipt_checked() {
         (scene.melts(), invoices(&person.server).len(), person.server.received()),
         (1, 1, 21)
     );
-    let shown = scene.agent.ok("get_payment", json!({"payment_id": zapped["payment_id"]})).await;
+    let shown = scene.agent.payment(&zapped["payment_id"]).await;
     assert_eq!((&shown["kind"], &shown["receipt"]), (&json!("zap"), &json!("found")), "{shown}");
     let history = scene.agent.ok("list_history", json!({"kind": "zap"})).await;
     assert_eq!(history["entries"][0]["payee"], json!(person.identity.npub()));
@@ -249,7 +248,7 @@ async fn a_shared_zap_pays_each_once_and_a_failed_part_is_completed_by_the_same_
     assert_eq!(paid, [10, 20, 10]);
     let third = scene.agent.ok("zap", zap).await;
     assert_eq!((&third["state"], scene.melts()), (&json!("settled"), 3), "{third}");
-    let shown = scene.agent.ok("get_payment", json!({"payment_id": first["payment_id"]})).await;
+    let shown = scene.agent.payment(&first["payment_id"]).await;
     assert_eq!(
         (&shown["state"], shown["legs"].as_array().unwrap().len()),
         (&json!("settled"), 3),
@@ -282,7 +281,7 @@ async fn a_part_whose_answer_is_lost_is_not_paid_again_by_the_same_call() {
     let second = scene.agent.ok("zap", zap.clone()).await;
     assert_eq!(scene.melts(), 3, "{second}");
     for _ in 0..40 {
-        let shown = scene.agent.ok("get_payment", json!({"payment_id": first["payment_id"]})).await;
+        let shown = scene.agent.payment(&first["payment_id"]).await;
         if shown["state"] == "settled" {
             break;
         }

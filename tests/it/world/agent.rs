@@ -2,14 +2,18 @@
 //! client's session would.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use async_trait::async_trait;
 use nutpurse::testing::api::tools::{self, Silent, ToolFailure};
 use nutpurse::testing::api::{Error, Source};
 use nutpurse::testing::app::App;
 use nutpurse::testing::config::Environment;
 use nutpurse::testing::store::Failpoint;
 use nutpurse::testing::wallet::{Caller, Wallet, core::clock};
+use serde::Serialize;
 use serde_json::{Value, json};
+use testbed::harness::{Answer, Client, Outcome};
 use tokio::task::JoinHandle;
 
 use super::Home;
@@ -26,12 +30,17 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Opens the wallet of a home.
-    pub(crate) async fn open(home: Home) -> Self {
-        Self::reopen(Arc::new(home)).await
+    /// Opens a new wallet that trusts these mints as test mints.
+    pub(crate) fn new(mints: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::open(Home::at(mints).unwrap())
     }
 
-    pub(crate) async fn reopen(home: Arc<Home>) -> Self {
+    /// Opens the wallet of a home.
+    pub(crate) fn open(home: Home) -> Self {
+        Self::reopen(Arc::new(home))
+    }
+
+    pub(crate) fn reopen(home: Arc<Home>) -> Self {
         Self::at(home, clock::now)
     }
 
@@ -128,16 +137,22 @@ impl Agent {
 
     /// Asks for a payment until it is final.
     pub(crate) async fn ended(&self, payment: &Value) -> Value {
-        for _ in 0..20 {
-            let shown =
-                self.ok("get_payment", json!({"payment_id": payment, "wait_seconds": 5})).await;
-            if shown["final"] == true
-                || shown["kind"] == "token_sent" && shown["state"] != "pending"
-            {
-                return shown;
-            }
-        }
-        panic!("{payment} does not end")
+        self.ends(json!({"payment_id": payment})).await.unwrap().value
+    }
+
+    /// Asks for a payment and waits up to so many seconds for its end.
+    pub(crate) async fn payment_within(&self, payment: impl Serialize, seconds: u64) -> Value {
+        self.ok("get_payment", json!({"payment_id": payment, "wait_seconds": seconds})).await
+    }
+
+    /// Asks for a payment, a token or a receipt.
+    pub(crate) async fn payment(&self, payment: impl Serialize) -> Value {
+        self.ok("get_payment", json!({"payment_id": payment})).await
+    }
+
+    /// Asks for a deposit and waits up to so many seconds until it is received.
+    pub(crate) async fn deposit_within(&self, deposit: impl Serialize, seconds: u64) -> Value {
+        self.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": seconds})).await
     }
 
     /// Calls a tool that must succeed.
@@ -157,5 +172,17 @@ impl Agent {
                 error
             }
         }
+    }
+}
+
+#[async_trait]
+impl Client for Agent {
+    async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
+        let since = Instant::now();
+        let (value, is_error) = match Self::call(self, tool, arguments).await {
+            Ok(value) => (value, false),
+            Err(error) => (serde_json::to_value(error)?, true),
+        };
+        Ok(Some(Answer { value, is_error, took: since.elapsed() }))
     }
 }

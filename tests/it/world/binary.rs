@@ -1,21 +1,23 @@
-//! The shipped binary, run on a home as a shell would run it.
+//! The commands of the shipped binary, run on a home as a shell runs them.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use testbed::harness;
 
 use super::Home;
 
-/// The binary on this home, with nothing of our own environment.
+/// The binary on this home, through the daemon.
+pub(crate) fn program(home: &Home) -> Command {
+    harness::program(Path::new(env!("CARGO_BIN_EXE_nutpurse")), home.path())
+}
+
+/// The binary on this home, in one process.
 pub(crate) fn binary(home: &Home) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nutpurse"));
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("TERM", "xterm")
-        .env("NUTPURSE_KEYRING", "off");
-    command.arg("--in-process").arg("--home").arg(home.path());
+    let mut command = program(home);
+    command.env("TERM", "xterm").arg("--in-process");
     command
 }
 
@@ -28,13 +30,18 @@ pub(crate) fn run(mut command: Command, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Runs one command line that must do its work, and gives what it printed.
-pub(crate) fn done(home: &Home, line: &[&str]) -> String {
-    let mut command = binary(home);
+/// Runs one command line. Returns what it printed; an error where it failed.
+pub(crate) fn tried(mut command: Command, line: &[&str]) -> Result<String, String> {
     command.args(line);
     let output = run(command, "");
-    assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout);
+    if output.status.success() { Ok(said) } else { Err(said + &text(&output.stderr)) }
+}
+
+/// Runs one command line that must succeed, and gives what it printed.
+pub(crate) fn done(home: &Home, line: &[&str]) -> String {
+    tried(binary(home), line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
 /// The same with `--json`, read.

@@ -3,16 +3,15 @@
 mod agent;
 pub(crate) mod binary;
 mod child;
-mod home;
-mod law;
 
 pub(crate) use agent::{Agent, Failure};
-pub(crate) use child::ChildAgent;
-pub(crate) use home::Home;
-pub(crate) use law::{at_mint, conserved, holdings};
+pub(crate) use child::{Child, shim};
+pub(crate) use testbed::harness::{Home, Limits, Settings};
 
+use nutpurse::testing::config;
 use serde_json::{Value, json};
-use testbed::{Lightning, MintOptions, TestMint};
+use testbed::harness::{self, Client, Holdings};
+use testbed::{Auditor, Lightning, MintOptions, Proxy, TestMint};
 
 /// A number in the environment, by which a longer run is asked for.
 pub(crate) fn number(name: &str) -> Option<u64> {
@@ -35,18 +34,50 @@ pub(crate) async fn mint_with(options: MintOptions) -> (Lightning, TestMint) {
 
 /// A wallet at this mint with so many sats in it.
 pub(crate) async fn funded(mint: &TestMint, sats: u64) -> Agent {
-    let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    let agent = Agent::new([mint.url()]);
     fund(&agent, sats).await;
     agent
 }
 
-/// Puts sats into a wallet, by a deposit that pays itself.
+/// A mint behind a proxy, and a wallet there with so many sats in it.
+pub(crate) async fn proxied(sats: u64) -> (Lightning, TestMint, Proxy, Agent) {
+    let (lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let agent = Agent::new([proxy.url()]);
+    fund(&agent, sats).await;
+    (lightning, mint, proxy, agent)
+}
+
+/// Puts sats into a wallet by a deposit that pays itself.
 pub(crate) async fn fund(agent: &Agent, sats: u64) {
-    let deposit = agent.ok("deposit", json!({"amount_sats": sats})).await;
-    let received = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-        .await;
-    assert_eq!(received["state"], "received", "{received}");
+    Client::fund(agent, sats).await.unwrap();
+}
+
+/// What a wallet holds, by state.
+pub(crate) async fn holdings(agent: &Agent) -> Holdings {
+    agent.holds().await.unwrap()
+}
+
+/// Checks the law over all wallets of a mint and prints the sums by state.
+pub(crate) async fn conserved(what: &str, mint: &Auditor, agents: &[&Agent]) -> Holdings {
+    let owed = mint.outstanding().unwrap();
+    let held = harness::conserved(agents, owed).await;
+    let sum = held.unwrap_or_else(|error| panic!("{what}: {error}"));
+    println!("{what}: {sum:?}; the mint owes {owed}");
+    sum
+}
+
+/// What one wallet holds at one mint, spendable and held back.
+pub(crate) async fn at_mint(agent: &Agent, url: &str) -> (u64, u64) {
+    let balance = agent.ok("get_balance", json!({})).await;
+    let here = balance["mints"].as_array().unwrap().iter().find(|mint| mint["mint"] == url);
+    let here = here.unwrap_or_else(|| panic!("{url} in {balance}"));
+    (sats(here, "spendable_sats"), sats(here, "pending_sats"))
+}
+
+/// The home as the program resolves it.
+pub(crate) fn owned(home: &Home) -> config::Home {
+    config::Home::resolve(Some(home.path()), &config::Environment::default()).unwrap()
 }
 
 /// A number in an answer.

@@ -1,68 +1,69 @@
-//! A running wallet, and a client's session with it over its standard streams, line by line.
+//! A process of the wallet, and a client's session with it over its standard streams, line by line.
 //!
-//! Raw on purpose: every line of standard output is judged, and the client may do what a
-//! well-behaved one does not. Standard error goes to a file that [`law`](crate::law) searches for
-//! secrets.
+//! It sends raw lines, so that a test can do what a well-behaved client does not, and so that every
+//! line of standard output is judged.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::watch::Watch;
-use crate::{Outcome, fail, holds};
+use super::{Answer, Client, Outcome, Watch, fail, killer};
+use crate::must;
 
-/// No tool's call may take longer, by the contract; one second more is for the machine.
+/// The contract allows a call 45 seconds; one more is for the machine.
 const LONGEST_CALL: Duration = Duration::from_secs(46);
-/// How long the client waits before it calls that a hang.
+/// The time after which a missing answer fails a request.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How long a wallet may take to end in order.
+/// The longest orderly end of a wallet.
 const ORDERLY_END: Duration = Duration::from_secs(60);
-
-/// What a tool answered, and how long it took.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) value: Value,
-    pub(crate) is_error: bool,
-    pub(crate) took: Duration,
-}
 
 type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Value>>>>>;
 
 /// A process of the wallet with a client.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     process: Pid,
     child: AsyncMutex<Child>,
     input: Arc<AsyncMutex<Option<ChildStdin>>>,
     waiting: Waiting,
     next: AtomicU64,
     reading: watch::Sender<bool>,
+    notices: broadcast::Sender<Value>,
     ended: AtomicBool,
     watch: Arc<Watch>,
     _reader: JoinSet<()>,
 }
 
 impl Session {
-    /// Starts the command, and shakes hands as a client does.
-    pub(crate) async fn start(command: Command, log: File, watch: Arc<Watch>) -> Outcome<Self> {
+    /// Starts the command and initializes the session. `log` receives its standard error.
+    pub async fn start(
+        command: impl Into<Command>,
+        log: impl Into<Stdio>,
+        watch: &Arc<Watch>,
+    ) -> Outcome<Self> {
         let session = Self::spawn(command, log, watch)?;
         session.shake_hands().await?;
         Ok(session)
     }
 
     /// Starts the command.
-    pub(crate) fn spawn(mut command: Command, log: File, watch: Arc<Watch>) -> Outcome<Self> {
+    pub fn spawn(
+        command: impl Into<Command>,
+        log: impl Into<Stdio>,
+        watch: &Arc<Watch>,
+    ) -> Outcome<Self> {
+        let mut command = command.into();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn()?;
         let process =
@@ -71,13 +72,15 @@ impl Session {
         let input = Arc::new(AsyncMutex::new(child.stdin.take()));
         let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let reading = watch::Sender::new(true);
+        let notices = broadcast::Sender::new(64);
         let mut reader = JoinSet::new();
         reader.spawn(read(
             output,
             Arc::clone(&input),
             Arc::clone(&waiting),
             reading.subscribe(),
-            Arc::clone(&watch),
+            notices.clone(),
+            Arc::clone(watch),
         ));
         Ok(Self {
             process,
@@ -86,47 +89,22 @@ impl Session {
             waiting,
             next: AtomicU64::new(1),
             reading,
+            notices,
             ended: AtomicBool::new(false),
-            watch,
+            watch: Arc::clone(watch),
             _reader: reader,
         })
     }
 
-    /// Shakes hands as a client does.
-    pub(crate) async fn shake_hands(&self) -> Outcome {
-        let us = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "faults", "version": "1"}});
-        self.request("initialize", us).await?.ok_or("it ended before it shook hands")?;
+    /// Initializes the session.
+    pub async fn shake_hands(&self) -> Outcome {
+        let us = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "harness", "version": "1"}});
+        self.request("initialize", us).await?.ok_or("it ended before it was initialized")?;
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await
     }
 
-    /// Calls a tool. `None`: the wallet ended before it answered.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
-        let since = Instant::now();
-        let answer =
-            self.request("tools/call", json!({"name": tool, "arguments": &arguments})).await?;
-        let took = since.elapsed();
-        let Some(answer) = answer else { return Ok(None) };
-        self.watch.took(took);
-        holds(took <= LONGEST_CALL, format!("{tool} took {:.1} s", took.as_secs_f64()))?;
-        match Answer::read(&answer, took) {
-            Some(answer) => Ok(Some(answer)),
-            None => fail(format!("{tool} {arguments}: {answer}")),
-        }
-    }
-
-    /// Calls a tool that must answer.
-    pub(crate) async fn told(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
-        Ok(self.call(tool, arguments).await?.ok_or_else(|| format!("it ended during {tool}"))?)
-    }
-
-    /// Calls a tool that must do it.
-    pub(crate) async fn ok(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
-        let answer = self.told(tool, arguments).await?;
-        if answer.is_error { fail(format!("{tool}: {}", answer.value)) } else { Ok(answer) }
-    }
-
-    /// A request of any method, and its answer. `None`: the wallet ended before it answered.
-    pub(crate) async fn request(&self, method: &str, params: Value) -> Outcome<Option<Value>> {
+    /// Sends a request of any method and waits for its answer. `None`: the wallet ended first.
+    pub async fn request(&self, method: &str, params: Value) -> Outcome<Option<Value>> {
         let (_, answer) = self.begin(method, params).await?;
         match timeout(PATIENCE, answer).await {
             Ok(answer) => Ok(answer.ok()),
@@ -134,23 +112,38 @@ impl Session {
         }
     }
 
-    /// Sends a request and leaves its answer to the caller. Its id is for
-    /// `notifications/cancelled`.
-    pub(crate) async fn begin(
+    /// Sends a request. Returns its id, for `notifications/cancelled`, and a receiver of its answer.
+    pub async fn begin(
         &self,
         method: &str,
         params: Value,
     ) -> Outcome<(u64, oneshot::Receiver<Value>)> {
         let (id, answer) = self.expect();
-        // A wallet that is gone closes the pipe: then nobody answers.
+        // A wallet that is gone has closed the pipe; then no answer comes.
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
             .await
             .ok();
         Ok((id, answer))
     }
 
-    /// The same with parameters as they are written, JSON or not.
-    pub(crate) async fn begin_text(&self, method: &str, params: &str) -> oneshot::Receiver<Value> {
+    /// Calls a tool and leaves its answer to the caller, as [`Self::begin`] does.
+    pub async fn begin_call(
+        &self,
+        tool: &str,
+        arguments: Value,
+    ) -> Outcome<(u64, oneshot::Receiver<Value>)> {
+        self.begin("tools/call", json!({"name": tool, "arguments": arguments})).await
+    }
+
+    /// Lists the tools.
+    pub async fn tools(&self) -> Outcome<Vec<Value>> {
+        let listed = self.request("tools/list", json!({})).await?.ok_or("it ended")?;
+        let tools = listed.pointer("/result/tools").and_then(Value::as_array);
+        Ok(tools.ok_or_else(|| format!("no tools: {listed}"))?.clone())
+    }
+
+    /// Sends a request whose parameters are this text, JSON or not.
+    pub async fn begin_text(&self, method: &str, params: &str) -> oneshot::Receiver<Value> {
         let (id, answer) = self.expect();
         let line =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
@@ -169,40 +162,44 @@ impl Session {
     }
 
     /// Sends a message of any shape.
-    pub(crate) async fn send(&self, message: &Value) -> Outcome {
+    pub async fn send(&self, message: &Value) -> Outcome {
         self.send_bytes(message.to_string().as_bytes()).await
     }
 
     /// Sends a line of any bytes.
-    pub(crate) async fn send_bytes(&self, line: &[u8]) -> Outcome {
+    pub async fn send_bytes(&self, line: &[u8]) -> Outcome {
         write(&self.input, line).await
     }
 
-    /// Stops reading what the wallet says, as a client does that hangs; or reads on.
-    pub(crate) fn read(&self, is_reading: bool) {
+    /// Stops reading standard output, as a client that hangs does, or continues.
+    pub fn read(&self, is_reading: bool) {
         self.reading.send_replace(is_reading);
     }
 
-    /// What kills it, wherever it stands: for a rule's `then`.
-    pub(crate) fn killer(&self) -> impl Fn() + Send + Sync + use<> + 'static {
-        let process = self.process;
-        move || {
-            kill_process(process, Signal::KILL).ok();
-        }
+    /// Subscribes to the notifications of the server, from now on.
+    #[must_use]
+    pub fn notices(&self) -> broadcast::Receiver<Value> {
+        self.notices.subscribe()
+    }
+
+    /// A function that kills the process, for [`Rule::then`](crate::Rule::then).
+    pub fn killer(&self) -> impl Fn() + Send + Sync + use<> + 'static {
+        killer(self.process)
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(&self, signal: Signal) -> Outcome {
+    pub fn signal(&self, signal: Signal) -> Outcome {
         Ok(kill_process(self.process, signal)?)
     }
 
-    /// Its process's number.
-    pub(crate) fn process(&self) -> i32 {
-        self.process.as_raw_nonzero().get()
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> Pid {
+        self.process
     }
 
     /// Kills it and waits until it is gone.
-    pub(crate) async fn kill(&self) -> Outcome {
+    pub async fn kill(&self) -> Outcome {
         if !self.ended.load(Ordering::SeqCst) {
             self.signal(Signal::KILL).ok();
         }
@@ -210,8 +207,8 @@ impl Session {
         Ok(())
     }
 
-    /// Closes its input, and waits until it has ended in order.
-    pub(crate) async fn close(&self) -> Outcome<Duration> {
+    /// Closes its input and waits until the process has ended. Returns the time that took.
+    pub async fn close(&self) -> Outcome<Duration> {
         let since = Instant::now();
         self.input.lock().await.take();
         timeout(ORDERLY_END, self.gone())
@@ -221,12 +218,12 @@ impl Session {
     }
 
     /// Closes its input, without waiting.
-    pub(crate) async fn hang_up(&self) {
+    pub async fn hang_up(&self) {
         self.input.lock().await.take();
     }
 
-    /// Waits until the process is gone, whoever ended it.
-    pub(crate) async fn gone(&self) -> Outcome<std::process::ExitStatus> {
+    /// Waits until the process has ended, whatever ended it.
+    pub async fn gone(&self) -> Outcome<std::process::ExitStatus> {
         let status =
             timeout(Duration::from_secs(60), async { self.child.lock().await.wait().await });
         let status = status.await.map_err(|_| "the process did not end")??;
@@ -234,12 +231,28 @@ impl Session {
         Ok(status)
     }
 
-    /// Whether the process is there.
-    pub(crate) async fn is_alive(&self) -> bool {
+    /// Whether the process is running.
+    pub async fn is_alive(&self) -> bool {
         match self.child.try_lock() {
             Ok(mut child) => matches!(child.try_wait(), Ok(None)),
             Err(_) => !self.ended.load(Ordering::SeqCst),
         }
+    }
+}
+
+#[async_trait]
+impl Client for Session {
+    /// Fails where the call took longer than the contract allows, or the answer is a protocol error.
+    async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
+        let since = Instant::now();
+        let params = json!({"name": tool, "arguments": &arguments});
+        let Some(message) = self.request("tools/call", params).await? else { return Ok(None) };
+        let took = since.elapsed();
+        self.watch.took(took);
+        must!(took <= LONGEST_CALL, "{tool} took {:.1} s", took.as_secs_f64());
+        let answer = Answer::read(&message, took)?;
+        must!(answer.code() != "protocol", "{tool} {arguments}: {answer}");
+        Ok(Some(answer))
     }
 }
 
@@ -251,12 +264,13 @@ async fn write(input: &AsyncMutex<Option<ChildStdin>>, line: &[u8]) -> Outcome {
     Ok(input.flush().await?)
 }
 
-/// Judges every line, and hands each answer to who waits for it, until the stream ends.
+/// Judges every line and hands each answer to its receiver, until the stream ends.
 async fn read(
     output: ChildStdout,
     input: Arc<AsyncMutex<Option<ChildStdin>>>,
     waiting: Waiting,
     mut reading: watch::Receiver<bool>,
+    notices: broadcast::Sender<Value>,
     watch: Arc<Watch>,
 ) {
     let (mut output, mut line) = (BufReader::new(output), Vec::new());
@@ -269,12 +283,14 @@ async fn read(
             Ok(1..) => {}
             _ => break,
         }
-        // What a kill cut off in the middle is no line.
+        // A line without an end was cut off by a kill.
         let Some(whole) = line.strip_suffix(b"\n") else { break };
         let Some(message) = watch.line(whole) else { continue };
         let id = message.get("id").cloned().unwrap_or(Value::Null);
         if message.get("method").is_some() {
-            if !id.is_null() {
+            if id.is_null() {
+                notices.send(message).ok();
+            } else {
                 let no = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no such method"}});
                 write(&input, no.to_string().as_bytes()).await.ok();
             }
@@ -290,37 +306,4 @@ async fn read(
         }
     }
     waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-}
-
-impl Answer {
-    /// What a tool answered by this message. `None`: that is no tool's answer.
-    pub(crate) fn read(message: &Value, took: Duration) -> Option<Self> {
-        let result = message.get("result")?;
-        let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-        let value = match result.get("structuredContent") {
-            Some(structured) => structured.clone(),
-            None => serde_json::from_str(result.pointer("/content/0/text")?.as_str()?).ok()?,
-        };
-        Some(Self { value, is_error, took })
-    }
-
-    /// A number in it; 0 where it is left out.
-    pub(crate) fn sats(&self, field: &str) -> u64 {
-        self.value.get(field).and_then(Value::as_u64).unwrap_or(0)
-    }
-
-    /// A text in it; empty where it is left out.
-    pub(crate) fn text(&self, field: &str) -> &str {
-        self.value.get(field).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// A yes in it.
-    pub(crate) fn is(&self, field: &str) -> bool {
-        self.value.get(field).and_then(Value::as_bool).unwrap_or(false)
-    }
-
-    /// Its state, or its error's code.
-    pub(crate) fn word(&self) -> &str {
-        self.text(if self.is_error { "error" } else { "state" })
-    }
 }

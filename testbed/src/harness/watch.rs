@@ -1,5 +1,4 @@
-//! What is watched over all of the run: every line on standard output, every call's time, every
-//! random kill.
+//! A record over all sessions of a run: lines on standard output, times of calls, random kills.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Shared by all rows.
+/// The record; all sessions of a run share it.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub struct Watch {
     lines: AtomicUsize,
     wrong: Mutex<Vec<String>>,
     kills: AtomicUsize,
@@ -20,7 +19,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// A line on a wallet's standard output. `None`: it is no JSON-RPC message, which is
     /// remembered.
-    pub(crate) fn line(&self, line: &[u8]) -> Option<Value> {
+    pub fn line(&self, line: &[u8]) -> Option<Value> {
         self.lines.fetch_add(1, Ordering::Relaxed);
         let message = serde_json::from_slice::<Value>(line).ok().filter(is_message);
         if message.is_none() {
@@ -33,30 +32,30 @@ impl Watch {
     }
 
     /// The lines so far, and those that were no messages.
-    pub(crate) fn lines(&self) -> (usize, Vec<String>) {
+    pub fn lines(&self) -> (usize, Vec<String>) {
         let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (self.lines.load(Ordering::Relaxed), wrong)
     }
 
     /// A tool's call took so long.
-    pub(crate) fn took(&self, time: Duration) {
+    pub fn took(&self, time: Duration) {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.slowest_ms.fetch_max(ms, Ordering::Relaxed);
     }
 
     /// The slowest call so far.
-    pub(crate) fn slowest(&self) -> Duration {
+    pub fn slowest(&self) -> Duration {
         Duration::from_millis(self.slowest_ms.load(Ordering::Relaxed))
     }
 
     /// A kill at a random moment, and whether all was there afterwards.
-    pub(crate) fn killed(&self, all_there: bool) {
+    pub fn killed(&self, all_there: bool) {
         self.kills.fetch_add(1, Ordering::Relaxed);
         self.losses.fetch_add(usize::from(!all_there), Ordering::Relaxed);
     }
 
     /// Random kills, and those after which something was missing.
-    pub(crate) fn kills(&self) -> (usize, usize) {
+    pub fn kills(&self) -> (usize, usize) {
         (self.kills.load(Ordering::Relaxed), self.losses.load(Ordering::Relaxed))
     }
 }
