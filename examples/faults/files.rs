@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use testbed::harness::{Client, Limits, Outcome, Session};
 use testbed::must;
+use tokio::process::Command;
 use tokio::time::Duration;
 
 use crate::scene::Scene;
@@ -74,6 +75,15 @@ pub(crate) fn find_store(home: &Path) -> Outcome<std::path::PathBuf> {
         .ok_or("no file of a store")?)
 }
 
+/// The same command, where every file that it makes is open to all unless it sees to that itself.
+pub(crate) fn under_any_mask(plain: &Command) -> Command {
+    let (plain, mut command) = (plain.as_std(), Command::new("/bin/sh"));
+    command.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(plain.get_program());
+    command.args(plain.get_args()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 /// F-068.
 pub(crate) async fn open_to_all(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
@@ -81,12 +91,7 @@ pub(crate) async fn open_to_all(run: Run) -> Outcome<Proof> {
     for mode in [0o700, 0o777] {
         let wallet = scene.wallet()?;
         fs::set_permissions(wallet.home.path(), Permissions::from_mode(mode))?;
-        let mut command = tokio::process::Command::new("/bin/sh");
-        command.args(["-c", "umask 000; exec \"$0\" --in-process"]).arg(run.binary.as_path());
-        let plain = wallet.command("tester");
-        command
-            .env_clear()
-            .envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let command = under_any_mask(&wallet.command("tester"));
         let log = fs::File::create(wallet.log_path())?;
         let session = Session::start(command, log, &run.watch).await?;
         let told = session.call("deposit", json!({"amount_sats": 20})).await?.ok_or("it ended")?;

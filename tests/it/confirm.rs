@@ -30,7 +30,8 @@ const LOOSENING: &[&[&str]] = &[
 const REVEALING: &[&[&str]] = &[&["backup"]];
 
 fn paused_home() -> Home {
-    let home = Home::at(["https://test.example"]).unwrap();
+    let limits = Limits { per_payment: 100_000, per_day: 1_000_000 };
+    let home = Home::new(&Settings::at(["https://test.example"]).limits(limits)).unwrap();
     binary::done(&home, &["pause"]);
     home
 }

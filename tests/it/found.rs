@@ -11,7 +11,9 @@ use testbed::harness::NOBODY;
 use testbed::{Behaviour, InvoiceSpec, LnurlServer, Moment, Proxy, Rule, Terms};
 use tokio::task::JoinHandle;
 
-use crate::world::{Agent, Failure, Home, Settings, conserved, fund, funded, mint, proxied, sats};
+use crate::world::{
+    Agent, Failure, Home, Settings, conserved, fund, funded, has, has_for, mint, proxied, sats,
+};
 
 /// Starts tokens one after the other that together keep the mint's turn for longer than any caller
 /// waits: their swaps are not answered.
@@ -126,10 +128,10 @@ async fn a_second_taker_of_a_token_is_told_of_the_receipt_that_there_is() {
         join_all(takers).await.into_iter().map(|told| told.unwrap().unwrap()).collect();
     tokio::time::resume();
     for one in &told {
-        assert_eq!(
-            (&one["state"], &one["receive_id"]),
-            (&json!("pending"), &told[0]["receive_id"]),
-            "{told:?}"
+        has_for(
+            format!("{told:?}"),
+            one,
+            json!({"state": "pending", "receive_id": told[0]["receive_id"]}),
         );
     }
     proxy.clear();
@@ -195,16 +197,16 @@ async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
     let estimate = agent.ok("estimate", pay(101)).await;
     assert_eq!(estimate["verdict"], "allowed", "{estimate}");
     let paid = agent.ok("pay", pay(101)).await;
-    assert_eq!((&paid["state"], &paid["proof"]), (&json!("settled"), &json!("preimage")), "{paid}");
+    has(&paid, json!({"state": "settled", "proof": "preimage"}));
     let asked = server.asked();
     assert_eq!(asked.last().unwrap().query["amount"], "100500", "{asked:?}");
     assert_eq!(lightning.payments().last().unwrap().amount_msat, 100_500);
     // What it says left is what the mint took.
     let melt = mint.auditor().melts().unwrap().remove(0);
-    assert_eq!(
-        (sats(&paid, "amount_sats"), sats(&paid, "total_sats")),
-        (101, melt.amount_sats + melt.fee_sats),
-        "{paid}, {melt:?}"
+    has_for(
+        format!(", {melt:?}"),
+        &paid,
+        json!({"amount_sats": 101, "total_sats": melt.amount_sats + melt.fee_sats}),
     );
     conserved("half a sat", &mint.auditor(), &[&agent]).await;
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testbed::harness::payees::{self, lie};
 use testbed::{Behaviour, InvoiceLie, Lightning, LnurlServer, TestMint};
 
-use crate::world::{Agent, Home, Settings, conserved, fund, holdings, mint, sats};
+use crate::world::{Agent, Home, Settings, conserved, fund, has, has_for, holdings, mint};
 
 /// A wallet with a thousand sats, a payee's server that it may ask, and one that it may not.
 pub(crate) struct Scene {
@@ -66,11 +66,7 @@ async fn an_address_is_paid_once_with_two_questions_and_a_comment() {
     let scene = Scene::new().await;
     let pay = with(&with(&scene.pay(21), "comment", "for the coffee"), "idempotency_key", "coffee");
     let paid = scene.agent.ok("pay", pay.clone()).await;
-    assert_eq!(
-        (&paid["state"], &paid["proof"], &paid["comment_sent"]),
-        (&json!("settled"), &json!("preimage"), &json!(true)),
-        "{paid}"
-    );
+    has(&paid, json!({"state": "settled", "proof": "preimage", "comment_sent": true}));
     let asked = scene.server.asked();
     assert_eq!(
         asked.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(),
@@ -84,19 +80,19 @@ async fn an_address_is_paid_once_with_two_questions_and_a_comment() {
 
     for _ in 0..3 {
         let again = scene.agent.ok("pay", pay.clone()).await;
-        assert_eq!(
-            (&again["replayed"], &again["payment_id"], &again["comment_sent"]),
-            (&json!(true), &paid["payment_id"], &json!(true))
+        has(
+            &again,
+            json!({"replayed": true, "payment_id": paid["payment_id"], "comment_sent": true}),
         );
     }
     assert_eq!((scene.server.asked().len(), scene.server.received(), scene.melts()), (2, 21, 1));
     scene.agent.refused("pay", with(&pay, "amount_sats", 22), "key_conflict").await;
     let history = scene.agent.ok("list_history", json!({"kind": "payment"})).await;
     let entry = &history["entries"][0];
-    assert_eq!(
-        (&entry["payee"], &entry["note"]),
-        (&json!(scene.server.address("alice")), &json!("for the coffee")),
-        "{history}"
+    has_for(
+        &history,
+        entry,
+        json!({"payee": scene.server.address("alice"), "note": "for the coffee"}),
     );
     assert!(entry.get("untrusted_payee").is_none(), "{history}");
     conserved("an address paid", &scene.mint.auditor(), &[&scene.agent]).await;
@@ -130,11 +126,7 @@ async fn an_equal_payment_must_be_meant_however_the_payee_is_written() {
     for way in &ways {
         let again =
             scene.agent.ok("pay", json!({"to": way, "amount_sats": 10, "repeat_of": last})).await;
-        assert_eq!(
-            (&again["state"], &again["replayed"]),
-            (&json!("settled"), &json!(false)),
-            "{way}"
-        );
+        has_for(way, &again, json!({"state": "settled", "replayed": false}));
         last = again["payment_id"].clone();
     }
     scene.agent.ok("pay", scene.pay(11)).await;
@@ -148,11 +140,7 @@ async fn a_comment_goes_whole_or_not_at_all() {
     let scene = Scene::new().await;
     let long = "ü".repeat(41);
     let paid = scene.agent.ok("pay", with(&scene.pay(10), "comment", long.as_str())).await;
-    assert_eq!(
-        (&paid["state"], &paid["comment_sent"]),
-        (&json!("settled"), &json!(false)),
-        "{paid}"
-    );
+    has(&paid, json!({"state": "settled", "comment_sent": false}));
     let plain = scene.agent.ok("pay", scene.pay(11)).await;
     assert!(plain.get("comment_sent").is_none(), "{plain}");
     let asked = scene.server.asked();
@@ -279,7 +267,7 @@ async fn what_is_pending_stands_in_the_way_of_its_like() {
         scene.agent.refused("pay", call, "possible_duplicate").await;
     }
     let again = scene.agent.ok("pay", with(&scene.pay(10), "idempotency_key", "slow")).await;
-    assert_eq!((&again["state"], &again["replayed"]), (&json!("pending"), &json!(true)));
+    has(&again, json!({"state": "pending", "replayed": true}));
     assert_eq!(scene.server.asked_for_invoices(), 1);
     scene.lightning.settle(hash);
     assert_eq!(scene.agent.ended(&pending["payment_id"]).await["state"], "settled");
@@ -290,25 +278,14 @@ async fn what_is_pending_stands_in_the_way_of_its_like() {
 async fn an_estimate_asks_what_the_payee_takes_and_for_no_invoice() {
     let scene = Scene::new().await;
     let estimate = scene.agent.ok("estimate", scene.pay(100)).await;
-    assert_eq!(
-        (&estimate["kind"], &estimate["verdict"]),
-        (&json!("lightning_address"), &json!("allowed")),
-        "{estimate}"
-    );
-    assert_eq!((sats(&estimate, "min_sats"), sats(&estimate, "max_sats")), (1, 100_000));
-    assert_eq!((sats(&estimate, "max_fee_sats"), sats(&estimate, "max_total_sats")), (5, 105));
-    assert_eq!(
-        (&estimate["untrusted_description"], &estimate["mint"]),
-        (&json!("Sats for alice"), &json!(scene.mint.url()))
-    );
+    has(&estimate, json!({"kind": "lightning_address", "verdict": "allowed"}));
+    has(&estimate, json!({"min_sats": 1, "max_sats": 100_000}));
+    has(&estimate, json!({"max_fee_sats": 5, "max_total_sats": 105}));
+    has(&estimate, json!({"untrusted_description": "Sats for alice", "mint": scene.mint.url()}));
     let open = json!({"to": encode(&scene.server.url_of("alice")).unwrap()});
     let estimate = scene.agent.ok("estimate", open).await;
-    assert_eq!(
-        (&estimate["kind"], &estimate["code"]),
-        (&json!("lnurl"), &json!("amount_missing")),
-        "{estimate}"
-    );
-    assert_eq!((sats(&estimate, "min_sats"), sats(&estimate, "max_sats")), (1, 100_000));
+    has(&estimate, json!({"kind": "lnurl", "code": "amount_missing"}));
+    has(&estimate, json!({"min_sats": 1, "max_sats": 100_000}));
     let asked = scene.server.asked().len();
     let estimate = scene.agent.ok("estimate", scene.pay(100_001)).await;
     assert_eq!(

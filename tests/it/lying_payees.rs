@@ -8,7 +8,7 @@ use testbed::harness::strangers::{check, hostile};
 use testbed::{Answer, InvoiceLie, Terms};
 
 use crate::lnurl::{Scene, with};
-use crate::world::conserved;
+use crate::world::{conserved, has_for};
 
 #[tokio::test]
 async fn a_hostile_first_answer_is_refused() {
@@ -18,6 +18,9 @@ async fn a_hostile_first_answer_is_refused() {
     let mut rows: Vec<_> = elsewhere.iter().map(|url| first(json!({"callback": url}))).collect();
     rows.push(at_first(Answer::Redirect(scene.canary.url())));
     let mut rows: Vec<_> = rows.into_iter().map(|terms| (terms, "recipient_refuses")).collect();
+    // An LNURL does not say whose it is, so that only an address can be contradicted.
+    let of_bob = r#"[["text/plain","a"],["text/identifier","bob@example.com"]]"#;
+    rows.push((first(json!({"metadata": of_bob})), "recipient_refuses"));
     rows.extend(payees::first_answers());
     let count = rows.len();
     for (terms, code) in rows {
@@ -29,11 +32,7 @@ async fn a_hostile_first_answer_is_refused() {
             "{refused:?}"
         );
         let estimate = scene.agent.ok("estimate", scene.pay(10)).await;
-        assert_eq!(
-            (&estimate["verdict"], &estimate["code"]),
-            (&json!("denied"), &json!(code)),
-            "{terms:?}"
-        );
+        has_for(format!("{terms:?}"), &estimate, json!({"verdict": "denied", "code": code}));
         scene.nothing_moved(&format!("{terms:?}")).await;
     }
     assert_eq!((scene.server.asked().len(), scene.server.asked_for_invoices()), (2 * count, 0));

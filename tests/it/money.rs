@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{Currency, InvoiceSpec, Lightning, MintOptions, TestMint};
 
-use crate::world::{Agent, Home, Settings, at_mint, fund, holdings, mint, sats};
+use crate::world::{Agent, Home, Settings, at_mint, fund, has, has_for, holdings, mint, sats};
 
 struct Two {
     lightning: Lightning,
@@ -52,11 +52,7 @@ impl Two {
 async fn no_sum_counts_play_money_once_the_wallet_is_real() {
     let two = Two::start().await;
     let balance = two.agent.ok("get_balance", json!({})).await;
-    assert_eq!(
-        (&balance["money"], sats(&balance, "spendable_sats")),
-        (&json!("real"), 500),
-        "{balance}"
-    );
+    has(&balance, json!({"money": "real", "spendable_sats": 500}));
     assert_eq!(
         (
             sats(&balance, "unclaimed_sats"),
@@ -113,10 +109,10 @@ async fn what_was_paid_in_play_money_is_never_shown_as_real() {
         );
     }
     let real = two.agent.ok("pay", two.invoice(20)).await;
-    assert_eq!((&real["money"], &real["mint"]), (&json!("real"), &json!(two.real.url())));
+    has(&real, json!({"money": "real", "mint": two.real.url()}));
     assert!(real.get("warning").is_none(), "{real}");
     let back = two.agent.ok("reclaim_token", json!({"payment_id": two.token["payment_id"]})).await;
-    assert_eq!((&back["money"], &back["state"]), (&json!("play"), &json!("returned")));
+    has(&back, json!({"money": "play", "state": "returned"}));
     assert_eq!(holdings(&two.agent).await.spendable, two.real.auditor().outstanding().unwrap());
 }
 
@@ -146,11 +142,7 @@ async fn no_choice_falls_on_a_test_mint_once_the_wallet_is_real() {
         ("pay", two.invoice(5)),
     ] {
         let done = two.agent.ok(tool, arguments).await;
-        assert_eq!(
-            (&done["money"], &done["mint"]),
-            (&json!("real"), &json!(two.real.url())),
-            "{tool}"
-        );
+        has_for(tool, &done, json!({"money": "real", "mint": two.real.url()}));
     }
     // 510 would be there with the play money, and more than 500 is not.
     two.agent.refused("pay", two.invoice(510), "insufficient_funds").await;
@@ -181,10 +173,7 @@ async fn a_wallet_that_was_real_is_never_a_play_wallet_again() {
     home.set(&Settings::at([two.play.url()])).unwrap();
     let agent = Agent::reopen(home);
     let balance = agent.ok("get_balance", json!({})).await;
-    assert_eq!(
-        (&balance["money"], sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")),
-        (&json!("real"), 0, 0)
-    );
+    has(&balance, json!({"money": "real", "spendable_sats": 0, "max_payment_sats": 0}));
     assert_eq!(balance["set_aside"].as_array().unwrap().len(), 2, "{balance}");
     let invoice =
         two.lightning.payee("shop").invoice(5, "nothing to pay with").unwrap().to_string();
@@ -303,7 +292,7 @@ async fn money_moves_from_mint_to_mint_and_an_own_invoice_has_the_mints_word_alo
     fund(&mover, 500).await;
     let made = mover.ok("deposit", json!({"amount_sats": 200, "mint": to.url()})).await;
     let paid = mover.ok("pay", json!({"to": made["bolt11"]})).await;
-    assert_eq!((&paid["mint"], &paid["proof"]), (&json!(from.url()), &json!("preimage")));
+    has(&paid, json!({"mint": from.url(), "proof": "preimage"}));
     let got = mover.deposit_within(&made["deposit_id"], 30).await;
     assert_eq!(got["state"], "received", "{got}");
     for mint in [&from, &to] {

@@ -6,7 +6,7 @@ use testbed::{Behaviour, Bolt11Invoice, Lightning, Moment, Payee, Proxy, Rule, T
 use tokio::task::JoinHandle;
 
 use crate::world::{
-    Agent, Failure, conserved, fund, funded, holdings, mint, paid_out, proxied, routes, sats,
+    Agent, Failure, conserved, fund, funded, has, holdings, mint, paid_out, proxied, routes, sats,
 };
 
 struct Held {
@@ -64,17 +64,14 @@ async fn an_invoice_is_paid_by_the_same_call_once_the_money_and_the_way_are_ther
         lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Fail);
         let failed = agent.refused("pay", call.clone(), "route_not_found").await;
         let shown = agent.ok("get_payment", json!({"payment_id": failed.payment_id})).await;
-        assert_eq!(
-            (&shown["state"], &shown["final"], &shown["error"]),
-            (&json!("failed"), &json!(true), &json!("route_not_found"))
-        );
+        has(&shown, json!({"state": "failed", "final": true, "error": "route_not_found"}));
         conserved("failed", &mint.auditor(), &[&agent]).await;
         lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Settle);
         let paid = agent.ok("pay", call.clone()).await;
-        assert_eq!((&paid["state"], &paid["replayed"]), (&json!("settled"), &json!(false)));
+        has(&paid, json!({"state": "settled", "replayed": false}));
         assert_eq!(paid["payment_id"], json!(failed.payment_id));
         let again = agent.ok("pay", call).await;
-        assert_eq!((&again["replayed"], &again["preimage"]), (&json!(true), &paid["preimage"]));
+        has(&again, json!({"replayed": true, "preimage": paid["preimage"]}));
         assert_eq!(paid_out(&mint), sats(&paid, "total_sats"));
         conserved("paid at last", &mint.auditor(), &[&agent]).await;
     }
@@ -87,17 +84,13 @@ async fn a_held_payment_is_not_paid_again_whatever_the_key() {
     let id = held.found().await["payment_id"].clone();
     for key in [None, Some("first"), Some("second"), id.as_str()] {
         let again = held.agent.ok("pay", json!({"to": to, "idempotency_key": key})).await;
-        assert_eq!(
-            (&again["state"], &again["replayed"], &again["payment_id"]),
-            (&json!("pending"), &json!(true), &id),
-            "{again}"
-        );
+        has(&again, json!({"state": "pending", "replayed": true, "payment_id": id}));
     }
     assert_eq!(held.mint.auditor().melts().unwrap().len(), 1);
     held.agent.ok("pay", held.other()).await;
     held.lightning.settle(held.invoice.payment_hash());
     let paid = held.call.await.unwrap().unwrap();
-    assert_eq!((&paid["state"], &paid["proof"]), (&json!("settled"), &json!("preimage")));
+    has(&paid, json!({"state": "settled", "proof": "preimage"}));
     held.agent
         .ok("pay", json!({"to": held.shop.invoice(50, "one more").unwrap().to_string()}))
         .await;
@@ -112,7 +105,7 @@ async fn a_payment_whose_caller_left_stands_in_the_way_of_its_like_until_it_fail
     held.found().await;
     held.only_a_person().await;
     let shown = held.found().await;
-    assert_eq!((&shown["state"], &shown["final"]), (&json!("pending"), &json!(false)), "{shown}");
+    has(&shown, json!({"state": "pending", "final": false}));
     assert!(shown["pending_reason"].is_string() && shown["since"].is_string(), "{shown}");
     let mid = holdings(&held.agent).await;
     assert!(mid.pending >= 50, "{mid:?}");
@@ -134,7 +127,7 @@ async fn a_payment_whose_caller_left_stands_in_the_way_of_its_like_until_it_fail
     agent.ok("pay", other).await;
     held.lightning.set_behaviour_of(held.invoice.payment_hash(), Behaviour::Settle);
     let again = agent.ok("pay", json!({"to": held.invoice.to_string()})).await;
-    assert_eq!((&again["state"], &again["payment_id"]), (&json!("settled"), &shown["payment_id"]));
+    has(&again, json!({"state": "settled", "payment_id": shown["payment_id"]}));
 }
 
 #[tokio::test]
@@ -144,11 +137,7 @@ async fn a_payment_whose_caller_left_stands_in_the_way_of_its_like_when_it_is_pa
     let shown = held.found().await;
     held.lightning.settle(held.invoice.payment_hash());
     let ended = held.agent.ended(&shown["payment_id"]).await;
-    assert_eq!(
-        (&ended["state"], &ended["proof"]),
-        (&json!("settled"), &json!("preimage")),
-        "{ended}"
-    );
+    has(&ended, json!({"state": "settled", "proof": "preimage"}));
     assert_eq!(ended["preimage"], json!(held.lightning.preimage(held.invoice.payment_hash())));
     held.only_a_person().await;
     assert_eq!(held.shop.received(), 50);
@@ -163,11 +152,7 @@ async fn a_caller_who_waits_is_answered_pending_in_time_and_then_stands_in_doubt
     let answer = held.call.await.unwrap().unwrap();
     assert!(begun.elapsed().as_secs() <= 45, "{:?}", begun.elapsed());
     tokio::time::resume();
-    assert_eq!(
-        (&answer["state"], &answer["replayed"]),
-        (&json!("pending"), &json!(false)),
-        "{answer}"
-    );
+    has(&answer, json!({"state": "pending", "replayed": false}));
     let held = Held { call: tokio::spawn(async { panic!("over") }), ..held };
     held.only_a_person().await;
     held.lightning.settle(held.invoice.payment_hash());
@@ -268,7 +253,7 @@ async fn a_key_names_one_request_and_a_payment_can_be_found_by_all_its_names() {
         json!({"idempotency_key": "k"}),
     ] {
         let shown = agent.ok("get_payment", name).await;
-        assert_eq!((&shown["payment_id"], &shown["final"]), (&paid["payment_id"], &json!(true)));
+        has(&shown, json!({"payment_id": paid["payment_id"], "final": true}));
     }
     let again = agent
         .ok("pay", json!({"to": invoice.to_string(), "idempotency_key": paid["payment_id"]}))
@@ -288,7 +273,7 @@ async fn a_second_equal_token_is_made_only_on_purpose() {
     let first = agent.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "a"})).await;
     drop(mint.take_requests());
     let replay = agent.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "a"})).await;
-    assert_eq!((&replay["replayed"], &replay["token"]), (&json!(true), &first["token"]));
+    has(&replay, json!({"replayed": true, "token": first["token"]}));
     let refusal = agent
         .refused(
             "send_token",
@@ -336,7 +321,7 @@ async fn twenty_takers_of_one_token_in_parallel_are_one_receipt() {
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let again = taker.ok("receive_token", json!({"token": token})).await;
-    assert_eq!((&again["state"], &again["replayed"]), (&json!("received"), &json!(true)));
+    has(&again, json!({"state": "received", "replayed": true}));
     giver.payment(&sent["payment_id"]).await;
     conserved("received once", &mint.auditor(), &[&giver, &taker]).await;
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use testbed::harness::{Client, Outcome};
 use testbed::must;
 
+use crate::files::under_any_mask;
 use crate::scene::Scene;
 use crate::trial::Run;
 use crate::wallet::Wallet;
@@ -78,19 +79,9 @@ pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(0).await?;
     let elsewhere = tempfile::Builder::new().prefix("nutpurse-tmp-").tempdir()?;
-    let mut command = tokio::process::Command::new("/bin/sh");
+    let mut command = under_any_mask(&wallet.command("tester"));
     command
-        .args(["-c", "umask 000; exec \"$0\""])
-        .arg(run.binary.as_path())
-        .current_dir(elsewhere.path());
-    command.env_clear().envs(
-        wallet
-            .command("tester")
-            .as_std()
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    command
+        .current_dir(elsewhere.path())
         .env("TMPDIR", elsewhere.path())
         .env("HOME", elsewhere.path())
         .env("XDG_RUNTIME_DIR", elsewhere.path());

@@ -53,10 +53,6 @@ pub fn first_answers() -> Vec<(Terms, &'static str)> {
         (json!({"status": "ERROR", "reason": "pay me elsewhere"}), REFUSED),
         (json!({"payerData": {"name": {"mandatory": true}}}), REFUSED),
         (json!({"payerData": {"email": {"mandatory": true}}}), REFUSED),
-        (
-            json!({"metadata": r#"[["text/plain","a"],["text/identifier","bob@example.com"]]"#}),
-            REFUSED,
-        ),
         (json!({"metadata": r#"[["text/plain","a"],["text/plain","b"]]"#}), REFUSED),
         (json!({"metadata": "[]"}), REFUSED),
         (json!({"metadata": "no list"}), REFUSED),

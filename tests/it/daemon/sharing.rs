@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule};
 
 use super::{daemon, done, holders, home, stop, until};
-use crate::world::{Agent, Child, Home, Settings, binary, conserved, mint, shim};
+use crate::world::{Agent, Child, Home, Settings, binary, conserved, has, mint, shim};
 
 #[tokio::test]
 async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
@@ -55,7 +55,7 @@ async fn a_persons_commands_go_through_the_same_process() {
     let before = daemon(&home);
     let shown: Value =
         serde_json::from_str(&done(&home, &["get-balance", "--json"]).unwrap()).unwrap();
-    assert_eq!((&shown["spendable_sats"], &shown["agent"]), (&json!(500), &json!("cli")));
+    has(&shown, json!({"spendable_sats": 500, "agent": "cli"}));
     let invoice = lightning.payee("shop").invoice(20, "by command").unwrap().to_string();
     let paid: Value =
         serde_json::from_str(&done(&home, &["pay", &invoice, "--json"]).unwrap()).unwrap();
@@ -93,11 +93,7 @@ async fn who_holds_the_wallet_alone_is_no_daemon_and_shims_say_so_until_it_is_go
     let tools = shim.ask("tools/list", json!({})).await;
     assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
     let busy = shim.answer("get_balance", json!({})).await;
-    assert_eq!(
-        (&busy["error"], &busy["money_moved"]),
-        (&json!("wallet_busy"), &json!("no")),
-        "{busy}"
-    );
+    has(&busy, json!({"error": "wallet_busy", "money_moved": "no"}));
     assert!(done(&home, &["get-balance"]).unwrap_err().contains("wallet_busy"));
     let mut second = binary::binary(&home);
     second.arg("get-balance");

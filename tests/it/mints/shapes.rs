@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule, TestMint};
 
 use super::listed;
-use crate::world::{Agent, conserved, fund, holdings, mint, sats};
+use crate::world::{Agent, conserved, fund, has_for, holdings, mint, sats};
 
 /// What stands in place of a member.
 fn odd() -> Vec<Option<Value>> {
@@ -267,10 +267,10 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
         for value in odd() {
             odd_mint.spoil("/v1/checkstate", place, value.clone());
             let told = agent.payment(&token["payment_id"]).await;
-            assert_eq!(
-                (&told["claimed"], &told["state"]),
-                (&json!(false), &json!("settled")),
-                "{place} {value:?}: {told}"
+            has_for(
+                format!("{place} {value:?}"),
+                &told,
+                json!({"claimed": false, "state": "settled"}),
             );
         }
     }

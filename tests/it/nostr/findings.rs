@@ -11,14 +11,14 @@ use testbed::{MintOptions, Relay};
 use super::by_hand::{Press, agreed, event, me, put, token};
 use super::doctor::{Scene, scene};
 use super::{KEY, device, sync};
-use crate::world::{Agent, fund, mint, mint_with};
+use crate::world::{Agent, fund, has, mint, mint_with};
 
 #[tokio::test]
 async fn relays_that_show_different_sets_are_a_partition() {
     let scene = scene(2).await;
     scene.relays[1].rule(|rules| rules.hide_kinds = vec![7375]);
     let found = scene.found("partition").await;
-    assert_eq!((&found["relay"], &found["count"]), (&json!(scene.relays[1].url()), &json!(1)));
+    has(&found, json!({"relay": scene.relays[1].url(), "count": 1}));
     assert_eq!(scene.told().await["relays"][1]["state"], "behind");
 }
 
@@ -32,9 +32,9 @@ async fn a_live_event_of_spent_coins_is_a_ghost_token() {
     Agent::new([scene.mint.url()]).ok("receive_token", json!({"token": text})).await;
     put(scene.relay(), &[token(&me(), &scene.mint.url(), &coins, clock::now())]).await;
     let found = scene.found("ghost token").await;
-    assert_eq!((&found["count"], &found["sats"]), (&json!(1), &json!(8)));
+    has(&found, json!({"count": 1, "sats": 8}));
     let told = scene.told().await;
-    assert_eq!((&told["on_relays_sats"], &told["checked_sats"]), (&json!(108), &json!(100)));
+    has(&told, json!({"on_relays_sats": 108, "checked_sats": 100}));
     scene.mended().await.is_well().await;
 }
 
@@ -70,7 +70,7 @@ async fn an_event_that_replaces_one_that_nobody_has_seen_breaks_the_chain() {
     };
     put(scene.relay(), &[heir(&missing)]).await;
     let found = scene.found("broken chain of del").await;
-    assert_eq!((&found["count"], &found["events"]), (&json!(1), &json!([missing])));
+    has(&found, json!({"count": 1, "events": [missing]}));
     // A deletion says that it was ended on purpose.
     put(scene.relay(), &[deletion::write(&me(), &[missing], clock::now()).unwrap()]).await;
     scene.is_well().await;
@@ -109,7 +109,7 @@ async fn an_event_that_one_relay_has_deleted_and_another_shows_is_a_deletion_not
     scene.is_well().await;
     scene.relays[1].rule(|rules| (rules.resurrect, rules.hide_kinds) = (true, vec![5]));
     let found = scene.found("deletion not propagated").await;
-    assert_eq!((&found["relay"], &found["count"]), (&json!(scene.relays[1].url()), &json!(1)));
+    has(&found, json!({"relay": scene.relays[1].url(), "count": 1}));
     assert_eq!(scene.told().await["relays"][1]["state"], "forgets_deletions");
     assert!(scene.lightning.pending().is_empty());
 }

@@ -9,7 +9,7 @@ use testbed::TestMint;
 use super::by_hand::{Press, delete, live, me, put, token};
 use super::trouble::{self, scene};
 use super::{spendable, sync};
-use crate::world::Agent;
+use crate::world::{Agent, has, has_for};
 
 #[tokio::test]
 async fn coins_that_no_relay_shows_any_more_are_asked_about_before_they_are_brought_back() {
@@ -84,11 +84,7 @@ async fn with_coins_left_out() -> (trouble::Scene, Vec<cdk_common::nuts::Proof>)
 async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_claimed() {
     let (scene, handed_out) = with_coins_left_out().await;
     let balance = scene.agent.ok("get_balance", json!({})).await;
-    assert_eq!(
-        (&balance["spendable_sats"], &balance["perhaps_handed_out_sats"]),
-        (&json!(66), &json!(16)),
-        "{balance}"
-    );
+    has(&balance, json!({"spendable_sats": 66, "perhaps_handed_out_sats": 16}));
     // They are not put on relays again, and whoever was handed them can take them.
     sync(&scene.agent).await;
     let shown = live(&scene.relay).len();
@@ -109,11 +105,7 @@ async fn coins_that_are_left_out_count_nowhere_and_whoever_lacks_them_is_told() 
     let (scene, _) = with_coins_left_out().await;
     let mints = scene.agent.ok("list_mints", json!({})).await;
     let mint = &mints["mints"][0];
-    assert_eq!(
-        (&mint["spendable_sats"], &mint["perhaps_handed_out_sats"]),
-        (&json!(66), &json!(16)),
-        "{mints}"
-    );
+    has_for(&mints, mint, json!({"spendable_sats": 66, "perhaps_handed_out_sats": 16}));
     let invoice = scene.shop.invoice(75, "dinner").unwrap().to_string();
     let estimate = scene.agent.ok("estimate", json!({"to": invoice})).await;
     assert_eq!(estimate["code"], "insufficient_funds", "{estimate}");

@@ -85,6 +85,21 @@ pub(crate) fn sats(answer: &Value, field: &str) -> u64 {
     answer[field].as_u64().unwrap_or_else(|| panic!("{field} in {answer}"))
 }
 
+/// Asserts that an answer has these fields with these values; null where it must lack one.
+#[track_caller]
+pub(crate) fn has(answer: &Value, fields: Value) {
+    has_for("", answer, fields);
+}
+
+/// The same, with a word about the case.
+#[track_caller]
+pub(crate) fn has_for(what: impl std::fmt::Display, answer: &Value, fields: Value) {
+    let Value::Object(fields) = fields else { panic!("fields are an object") };
+    for (name, value) in &fields {
+        assert_eq!(&answer[name], value, "{what}: {name} in {answer}");
+    }
+}
+
 /// The routes a mint was asked since the last look.
 pub(crate) fn routes(mint: &TestMint) -> Vec<String> {
     mint.take_requests().iter().map(testbed::Request::route).collect()
