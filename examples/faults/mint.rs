@@ -60,7 +60,7 @@ impl Mint {
     pub(crate) fn paid(&self) -> Outcome<Vec<Paid>> {
         match self {
             Self::Testbed(mint) => {
-                let melts = mint.auditor().melts()?.into_iter().filter(|melt| melt.state == "PAID");
+                let melts = mint.auditor().paid()?.into_iter();
                 Ok(melts
                     .map(|melt| Paid {
                         payment_hash: melt.payment_hash,

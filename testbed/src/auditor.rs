@@ -106,6 +106,11 @@ impl Auditor {
         rows.collect::<Result<_, _>>().context("a quote cannot be read")
     }
 
+    /// Every payment that the mint made, in order.
+    pub fn paid(&self) -> Result<Vec<Melt>> {
+        Ok(self.melts()?.into_iter().filter(|melt| melt.state == "PAID").collect())
+    }
+
     /// Every payment that was asked for, in order.
     pub fn melts(&self) -> Result<Vec<Melt>> {
         let melts =

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use testbed::harness::Client;
 use testbed::{Lightning, Moment, Proxy, Rule, TestMint};
 
 use crate::world::{Agent, Child, Home, conserved, fund, has, has_for, mint, sats};
@@ -71,10 +72,7 @@ impl Scene {
     }
 
     async fn conserved(&self, agent: &Agent) {
-        let history = self.friend.ok("list_history", json!({"kind": "token_sent"})).await;
-        for token in history["entries"].as_array().unwrap() {
-            self.friend.payment(&token["id"]).await;
-        }
+        self.friend.look_at_tokens().await.unwrap();
         let sum = conserved(&self.what, &self.mint.auditor(), &[agent, &self.friend]).await;
         assert_eq!(sum.pending, 0, "{}: nothing is left open", self.what);
         let invoice = self.lightning.payee("after").invoice(3, "after all").unwrap().to_string();
@@ -161,8 +159,7 @@ async fn a_wallet_killed_in_a_payment_has_paid_once_or_can_pay_again() {
             }
             let again = agent.ok("pay", call).await;
             has(&again, json!({"state": "settled", "replayed": paid}));
-            let melts = scene.mint.auditor().melts().unwrap();
-            let made: Vec<_> = melts.iter().filter(|melt| melt.state == "PAID").collect();
+            let made = scene.mint.auditor().paid().unwrap();
             assert_eq!((made.len(), shop.received()), (1, 50), "{}", scene.what);
             assert_eq!(
                 sats(&again, "fee_sats"),

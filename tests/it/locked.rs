@@ -2,6 +2,7 @@
 
 use cdk_common::nuts::SecretKey;
 use serde_json::{Value, json};
+use testbed::harness::Client;
 use testbed::{Lightning, Moment, Proxy, Rule, TestMint};
 
 use crate::world::{Agent, conserved, fund, funded, has, holdings, mint, sats};
@@ -41,11 +42,7 @@ impl Bench {
 
     async fn conserved(&self, what: &str) {
         for agent in [&self.giver, &self.source] {
-            let tokens = agent.ok("list_history", json!({"kind": "token_sent"})).await;
-            for token in tokens["entries"].as_array().unwrap() {
-                // The mint is asked who has claimed what.
-                agent.payment(&token["id"]).await;
-            }
+            agent.look_at_tokens().await.unwrap();
         }
         conserved(what, &self.mint.auditor(), &[&self.giver, &self.taker, &self.source]).await;
     }
@@ -197,9 +194,6 @@ async fn a_rotated_keyset_stops_no_verb_for_good() {
             assert!(second.is_ok(), "{verb}: {second:?}");
         }
     }
-    let tokens = giver.ok("list_history", json!({"kind": "token_sent"})).await;
-    for token in tokens["entries"].as_array().unwrap() {
-        giver.payment(&token["id"]).await;
-    }
+    giver.look_at_tokens().await.unwrap();
     conserved("rotated", &mint.auditor(), &[&agent, &giver]).await;
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use nutpurse::testing::store::Failpoint;
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::{Client, Holdings};
 use testbed::{Lightning, Payee, TestMint};
 
 use crate::world::{Agent, Home, fund, holdings, mint, sats};
@@ -241,16 +242,9 @@ impl Scene {
     /// The law, over this wallet, the friend's, and those of earlier points. Returns what this
     /// wallet holds.
     async fn conserved(&self, what: &str, agent: &Agent) -> u64 {
-        let sent =
-            self.friend.ok("list_history", json!({"kind": "token_sent", "limit": 100})).await;
-        for token in
-            sent["entries"].as_array().unwrap().iter().filter(|token| token["claimed"] == false)
-        {
-            self.friend.payment(&token["id"]).await;
-        }
+        self.friend.look_at_tokens().await.unwrap();
         let (ours, friends) = (holdings(agent).await, holdings(&self.friend).await);
-        let [ours_in_all, friends_in_all] =
-            [ours, friends].map(|one| one.spendable + one.pending + one.unclaimed);
+        let [ours_in_all, friends_in_all] = [ours, friends].map(Holdings::all);
         let owed = self.mint.auditor().outstanding().unwrap();
         assert_eq!(
             ours_in_all + friends_in_all + self.elsewhere,

@@ -13,6 +13,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
+use testbed::harness::Client;
 use testbed::{Lightning, Moment, Nutshell, Proxy, Rule, TestMint};
 use tokio::sync::OnceCell;
 
@@ -132,12 +133,9 @@ impl Lane {
     /// The mint has paid this invoice, by its books.
     pub(super) fn has_paid(&self, hash: &str) -> bool {
         match &self.mint {
-            Mint::Cdk(mint) => mint
-                .auditor()
-                .melts()
-                .unwrap()
-                .iter()
-                .any(|melt| melt.state == "PAID" && melt.payment_hash == hash),
+            Mint::Cdk(mint) => {
+                mint.auditor().paid().unwrap().iter().any(|melt| melt.payment_hash == hash)
+            }
             Mint::Nutshell(mint) => mint.paid().unwrap().iter().any(|(paid, _)| paid == hash),
         }
     }
@@ -153,7 +151,7 @@ impl Lane {
     pub(super) async fn scene(&self, sats: u64) -> Scene<'_> {
         self.proxy.clear();
         self.proxy.stop_rewriting();
-        claims(&self.friend).await;
+        self.friend.look_at_tokens().await.unwrap();
         let elsewhere = self.owed() - holdings(&self.friend).await.all();
         let agent = Agent::new([self.proxy.url()]);
         agent.ok("receive_token", json!({"token": self.gift(sats).await["token"]})).await;
@@ -216,7 +214,7 @@ impl Scene<'_> {
     /// What the wallets hold, by state, is what the mint owes.
     pub(super) async fn conserved(&self, what: &str) {
         for agent in [&self.agent, &self.lane.friend] {
-            claims(agent).await;
+            agent.look_at_tokens().await.unwrap();
         }
         let (ours, theirs) = (holdings(&self.agent).await, holdings(&self.lane.friend).await);
         let owed = self.lane.owed() - self.elsewhere;
@@ -262,13 +260,5 @@ impl Scene<'_> {
             let _told = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
             assert!(tokio::time::Instant::now() < end, "{what}: something stays open");
         }
-    }
-}
-
-/// The mint is asked who has claimed the tokens that an agent handed out.
-async fn claims(agent: &Agent) {
-    let sent = agent.ok("list_history", json!({"kind": "token_sent", "limit": 10})).await;
-    for token in sent["entries"].as_array().unwrap() {
-        agent.payment(&token["id"]).await;
     }
 }

@@ -32,7 +32,7 @@ impl Scene {
         let most = self.limits_held(&entries).await;
         self.no_fiction().await;
         self.conserved("when all was handed over").await;
-        let paid = self.melts().iter().filter(|melt| melt.state == "PAID").count();
+        let paid = self.paid().len();
         format!(
             "{} entries, {paid} payments, at most {most} of {} sats in a day",
             entries.len(),
@@ -112,7 +112,7 @@ impl Scene {
     /// One payment per payment hash and per key.
     fn paid_once(&self) {
         let mut paid: BTreeMap<String, usize> = BTreeMap::new();
-        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+        for melt in self.paid() {
             *paid.entry(melt.payment_hash).or_default() += 1;
         }
         assert!(paid.values().all(|times| *times == 1), "paid more than once: {paid:?}");
@@ -131,7 +131,7 @@ impl Scene {
     }
 
     fn what_failed_is_unpaid(&self) {
-        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+        for melt in self.paid() {
             let failed = self.made().failed.iter().any(|(quote, _)| *quote == melt.quote_id);
             assert!(!failed, "answered as failed, and paid: {melt:?}");
         }
@@ -147,7 +147,7 @@ impl Scene {
         {
             shown.push((sats(entry, "amount_sats"), sats(entry, "fee_sats")));
         }
-        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+        for melt in self.paid() {
             paid.push((melt.amount_sats, melt.fee_sats, melt.change_sats));
         }
         shown.sort_unstable();
@@ -165,7 +165,7 @@ impl Scene {
     /// by the history.
     async fn limits_held(&self, entries: &[Value]) -> u64 {
         let mut left: Vec<(u64, u64)> = Vec::new();
-        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+        for melt in self.paid() {
             left.push((self.by_its_clock(melt.paid_at.unwrap()), melt.amount_sats + melt.fee_sats));
         }
         for entry in entries

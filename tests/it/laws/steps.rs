@@ -266,6 +266,11 @@ impl Scene {
         }
     }
 
+    /// Every payment that the mints made.
+    pub(super) fn paid(&self) -> Vec<testbed::Melt> {
+        self.mints.iter().flat_map(|(mint, _)| mint.auditor().paid().unwrap()).collect()
+    }
+
     /// Every payment that the mints were asked for.
     pub(super) fn melts(&self) -> Vec<testbed::Melt> {
         self.mints.iter().flat_map(|(mint, _)| mint.auditor().melts().unwrap()).collect()

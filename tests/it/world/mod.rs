@@ -107,10 +107,5 @@ pub(crate) fn routes(mint: &TestMint) -> Vec<String> {
 
 /// What left by the mint's own list: amount and fee of every payment that it made.
 pub(crate) fn paid_out(mint: &TestMint) -> u64 {
-    let melts = mint.auditor().melts().unwrap();
-    melts
-        .iter()
-        .filter(|melt| melt.state == "PAID")
-        .map(|melt| melt.amount_sats + melt.fee_sats)
-        .sum()
+    mint.auditor().paid().unwrap().iter().map(|melt| melt.amount_sats + melt.fee_sats).sum()
 }
