@@ -1,4 +1,4 @@
-//! What holds after every row: what the wallets hold, by state, is what the mint owes; nothing was
+//! The law after every row: the wallets hold, by state, what the mint owes; no payment hash was
 //! paid twice; no secret was logged.
 
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use tokio::time::{Duration, Instant, sleep};
 use crate::scene::Scene;
 use crate::wallet::Wallet;
 
-/// How long what is open may take to end, after the fault is lifted.
+/// The longest time in which everything must end once the fault is lifted.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Scene {
@@ -56,7 +56,7 @@ impl Scene {
         }
     }
 
-    /// The last exchanges, for who looks into a failure.
+    /// The last exchanges, for the reader of a failure.
     fn last_exchanges(&self) -> String {
         let exchanges = self.proxy.exchanges();
         let told = exchanges
@@ -80,8 +80,7 @@ impl Scene {
         told.collect::<Vec<_>>().join(" < ")
     }
 
-    /// The law as things stand, something open or not. Meant for moments in which nothing is under
-    /// way.
+    /// Checks the law now, whether something is open or not. No operation may be running.
     pub(crate) async fn balanced(&self) -> Outcome<Holdings> {
         let (sum, owed) = self.books().await?;
         must!(sum.all() == owed, "the law: {sum:?} is {}, the mint owes {owed}", sum.all());
@@ -89,7 +88,7 @@ impl Scene {
         Ok(sum)
     }
 
-    /// What all wallets hold, and what the mint owes.
+    /// Adds up what all wallets hold. Returns it and what the mints owe.
     pub(crate) async fn books(&self) -> Outcome<(Holdings, u64)> {
         let wallets = self.wallets();
         for wallet in &wallets {
@@ -100,7 +99,7 @@ impl Scene {
         Ok((sum, self.owed()?))
     }
 
-    /// The mint paid no payment hash twice.
+    /// Checks that the mint paid no payment hash twice.
     pub(crate) fn paid_once(&self) -> Outcome {
         let mut seen = HashSet::new();
         match self.mint.paid()?.into_iter().find(|paid| !seen.insert(paid.payment_hash.clone())) {
@@ -109,13 +108,13 @@ impl Scene {
         }
     }
 
-    /// How often the mint paid this hash.
+    /// Counts the payments of this hash.
     pub(crate) fn times_paid(&self, hash: &str) -> Outcome<usize> {
         Ok(self.mint.paid()?.iter().filter(|paid| paid.payment_hash == hash).count())
     }
 
-    /// A payment as the wallet tells of it is as the mint's books have it: settled or failed, and
-    /// paid once or not at all.
+    /// Checks that a payment is settled in the wallet and paid once by the mint, or failed and not
+    /// paid.
     pub(crate) fn agrees(&self, payment: &Answer, hash: &str) -> Outcome {
         let (paid, state) = (self.times_paid(hash)?, payment.text("state"));
         holds(
@@ -124,13 +123,13 @@ impl Scene {
         )
     }
 
-    /// No secret that this run knows of stands in a log: words of a mnemonic, secrets and
+    /// Checks that no log contains a secret of this run: words of a mnemonic, secrets and
     /// signatures of proofs, tokens.
     pub(crate) fn nothing_told(&self) -> Outcome {
         self.wallets().iter().try_for_each(|wallet| self.nothing_told_by(wallet))
     }
 
-    /// The same of one wallet, whether the law counts it or not.
+    /// Checks the log of one wallet, which the law need not count.
     pub(crate) fn nothing_told_by(&self, wallet: &Wallet) -> Outcome {
         let proofs = self.proofs_seen();
         let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.daemon_log();

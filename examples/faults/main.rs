@@ -5,13 +5,13 @@
 //! kills it. One line a row; then the score. A row passes only if what it asks holds, the law
 //! holds, and its fault fired. Rows that cannot run yet are listed as not run, never as passed.
 //!
-//! * `rows.rs`: all rows. `table.rs`: what a row is. One file per group (`death.rs`,
-//!   `transport.rs`, ...) has the functions that run them.
-//! * `scene.rs`: what a row plays on: a fresh mint behind a proxy, and wallets. `wallet.rs`,
-//!   `mint.rs`: these. Folder, session and answers are those of [`testbed::harness`].
-//! * `verb.rs`: the verbs that move money, as acts that a fault falls into.
-//! * `law.rs`: what holds after every row.
-//! * `trial.rs`: runs the rows. `report.rs`: prints, and writes the last line into the README.
+//! * `rows.rs` lists all rows, and `table.rs` joins them with the functions that run them, which
+//!   are in one file per group (`death.rs`, `transport.rs`, ...).
+//! * `scene.rs` is the scene of a row: a fresh mint (`mint.rs`) behind a proxy, and wallets
+//!   (`wallet.rs`). Folder, session and answers are those of [`testbed::harness`].
+//! * `verb.rs` has the verbs that move money, as acts that a fault interrupts.
+//! * `law.rs` is the check after every row.
+//! * `trial.rs` runs the rows. `report.rs` prints, and writes the last line into the README.
 //!
 //! Everything random comes from the seed, which is printed first. `--help` tells the arguments.
 

@@ -1,4 +1,4 @@
-//! The mint of a scene, whoever wrote it.
+//! The mint of a scene: the testbed's or Nutshell.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::arguments::MintKind;
 #[derive(Clone, Debug)]
 pub(crate) struct Paid {
     pub(crate) payment_hash: String,
-    /// Amount and fee: what it took from the wallet, where its books tell.
+    /// Amount and fee in sats; `None` where the mint's books do not have them.
     pub(crate) took_sats: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ impl Mint {
         }
     }
 
-    /// What it owes, by its own database.
+    /// The sum that it owes, by its own database.
     pub(crate) fn outstanding(&self) -> Outcome<u64> {
         match self {
             Self::Testbed(mint) => Ok(mint.auditor().outstanding()?),

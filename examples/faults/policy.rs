@@ -1,4 +1,4 @@
-//! What an agent may not: limits, repetitions, lists, settings.
+//! Rows about what an agent is not allowed: limits, repetitions, lists, settings.
 
 mod limits;
 mod rules;

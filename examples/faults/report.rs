@@ -1,4 +1,4 @@
-//! What is printed: a line a row, the score, and the score's line in the README.
+//! The output: a line for each row, the score, and the score's line in the README.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ const MARKS: (&str, &str) = ("<!-- faults survived -->", "<!-- end -->");
 /// Rows left out by `--rows` are not listed.
 pub(crate) const NOT_ASKED_FOR: &str = "not asked for";
 
-/// What became of a row.
+/// The result of a row.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Passed(Proof),
@@ -104,7 +104,7 @@ impl Report {
     }
 }
 
-/// Where each row is run, as a page.
+/// Prints where each row is run, as a page.
 pub(crate) fn list(rows: &[Row]) {
     println!("# Where each row of the fault score is run\n");
     println!(

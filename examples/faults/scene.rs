@@ -1,13 +1,14 @@
-//! What a row plays on: a fresh mint behind a proxy, a simulated Lightning, and wallets in homes of
-//! their own.
+//! The scene of a row: a fresh mint behind a proxy, a simulated Lightning network, and wallets,
+//! each in its own folder.
 //!
 //! ```text
 //! let scene = Scene::set(&run).await?;
-//! let alice = scene.funded(500).await?;                                  // a wallet with money, running
-//! let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint).then(alice.killer().await?));
-//! alice.call("pay", json!({"to": scene.invoice(50)?.0})).await?;         // None: it died before it answered
-//! alice.restart().await?;                                                // killed, its disk calm, a minute later by its clock
-//! scene.conserved().await?;                                              // faults lifted, all restarted, all settled: the law
+//! let alice = scene.funded(500).await?;   // a running wallet with 500 sats
+//! let rule = Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint);
+//! let rule = scene.proxy.fail(rule.then(alice.killer().await?));
+//! alice.call("pay", json!({"to": scene.invoice(50)?.0})).await?;   // None: it died first
+//! alice.restart().await?;       // a minute later by its clock
+//! scene.conserved().await?;     // lifts all faults, restarts all wallets, checks the law
 //! Ok(Proof::of(scene.proxy.fired(rule)))
 //! ```
 
@@ -23,10 +24,10 @@ use crate::mint::Mint;
 use crate::trial::Run;
 use crate::wallet::Wallet;
 
-/// Quotes and invoices outlive the jumps of the wallets' clocks, in seconds.
+/// The lifetime of quotes and invoices in seconds, longer than any jump of a wallet's clock.
 pub(crate) const LONG: u64 = 30 * 86_400;
 
-/// A mint whose deposits pay themselves and whose quotes last a month.
+/// Options of a mint whose deposits pay themselves and whose quotes last a month.
 pub(crate) fn lasting() -> MintOptions {
     MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() }
 }
@@ -36,9 +37,9 @@ pub(crate) struct Scene {
     pub(crate) run: Run,
     pub(crate) lightning: Lightning,
     pub(crate) mint: Mint,
-    /// The way to the mint: wallets know the mint by this address.
+    /// The proxy whose address the wallets know the mint by.
     pub(crate) proxy: Proxy,
-    /// Before their folder: their processes end first.
+    /// Declared before `folder`, so that their processes end first.
     wallets: Mutex<Vec<Arc<Wallet>>>,
     folder: TempDir,
     others: Mutex<Vec<TestMint>>,
@@ -47,12 +48,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// A mint whose deposits pay themselves and whose quotes last a month.
+    /// Starts a mint whose deposits pay themselves and whose quotes last a month.
     pub(crate) async fn set(run: &Run) -> Outcome<Self> {
         Self::with(run, lasting()).await
     }
 
-    /// The same with other options, which only the testbed's mint has.
+    /// Starts a mint with these options, which only the testbed's mint has.
     pub(crate) async fn with(run: &Run, options: MintOptions) -> Outcome<Self> {
         let lightning = Lightning::new();
         let mint = Mint::start(run.arguments.mint, &lightning, options).await?;
@@ -71,29 +72,29 @@ impl Scene {
         })
     }
 
-    /// A wallet of this mint with wide limits, not started yet.
+    /// Makes a wallet of this mint with wide limits, without starting it.
     pub(crate) fn wallet(&self) -> Outcome<Arc<Wallet>> {
         self.wallet_at(&[self.proxy.url()], WIDE)
     }
 
-    /// The same with money in it.
+    /// Starts a wallet of this mint with wide limits and so many sats.
     pub(crate) async fn funded(&self, sats: u64) -> Outcome<Arc<Wallet>> {
         self.funded_within(sats, WIDE).await
     }
 
-    /// The same with limits.
+    /// Starts a wallet of this mint with these limits and so many sats.
     pub(crate) async fn funded_within(&self, sats: u64, limits: Limits) -> Outcome<Arc<Wallet>> {
         let wallet = self.wallet_at(&[self.proxy.url()], limits)?;
         wallet.fund(sats).await?;
         Ok(wallet)
     }
 
-    /// A wallet of these mints. The law counts it at the scene's mint.
+    /// Makes a wallet of these mints. The law counts it at the scene's mint.
     pub(crate) fn wallet_at(&self, mints: &[String], limits: Limits) -> Outcome<Arc<Wallet>> {
         self.wallet_below("", mints, limits)
     }
 
-    /// The same with its folder below this path.
+    /// Makes a wallet of these mints whose folder is below this path.
     pub(crate) fn wallet_below(
         &self,
         path: &str,
@@ -111,7 +112,7 @@ impl Scene {
         Ok(wallet)
     }
 
-    /// This wallet is lost: the law does not count it any more.
+    /// Removes a lost wallet from those that the law counts.
     pub(crate) fn forget(&self, lost: &Arc<Wallet>) {
         self.wallets
             .lock()
@@ -128,7 +129,7 @@ impl Scene {
         Ok(url)
     }
 
-    /// What all its mints owe.
+    /// The sum that all its mints owe.
     pub(crate) fn owed(&self) -> Outcome<u64> {
         let mut owed = self.mint.outstanding()?;
         for mint in self.others.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -142,8 +143,7 @@ impl Scene {
         self.wallets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The invoice of a new payee, and its payment hash: nothing takes it for a repetition of
-    /// another.
+    /// An invoice of a new payee and its payment hash. A new payee is no possible duplicate.
     pub(crate) fn invoice(&self, sats: u64) -> Outcome<(String, String)> {
         let spec = InvoiceSpec { expiry_seconds: 2 * LONG, ..InvoiceSpec::sats(sats, "a row") };
         let invoice = self.lightning.payee(&self.name("payee")).invoice_with(&spec)?;

@@ -1,4 +1,4 @@
-//! Where secrets must not be.
+//! Rows about secrets in logs, files, processes and answers.
 
 mod rows;
 

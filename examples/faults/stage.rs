@@ -1,5 +1,4 @@
-//! What the rows about lies, input, rules and secrets stand on: a scene whose mint can lie, and a
-//! wallet in it.
+//! A scene with a wallet and a mint that can lie, for rows about lies, input, rules and secrets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::scene::{LONG, Scene};
 use crate::trial::Run;
 use crate::wallet::Wallet;
 
-/// How long a row waits for a payment to come right once its fault is over.
+/// The longest time in which a payment must reach its state once the fault is lifted.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A mint that can lie, and a wallet at it.
@@ -31,12 +30,12 @@ impl Stage {
         Self::with(run, MintOptions::default(), sats, WIDE).await
     }
 
-    /// The same with a mint whose deposits somebody must pay.
+    /// Starts a mint whose deposits the row must pay itself.
     pub(crate) async fn unpaid(run: &Run) -> Outcome<Self> {
         Self::with(run, MintOptions { auto_pay: None, ..MintOptions::default() }, 0, WIDE).await
     }
 
-    /// The same with other options and limits.
+    /// Starts a mint with these options, and a wallet with these limits and so many sats.
     pub(crate) async fn with(
         run: &Run,
         options: MintOptions,
@@ -90,13 +89,13 @@ impl Stage {
         Ok(wallet)
     }
 
-    /// Somebody pays a deposit's invoice, and it comes in.
+    /// Pays a deposit's invoice from outside and waits until it is received.
     pub(crate) async fn pays(&self, deposit: &Answer) -> Outcome {
         self.scene.pay_from_outside(deposit.text("bolt11"))?;
         self.wire.receives(deposit).await
     }
 
-    /// How many payments the mint was asked to make, and how many it made.
+    /// Counts the payments that the mint was asked for, and those that it made.
     pub(crate) fn melts(&self) -> Outcome<(usize, usize)> {
         let exchanges = self.scene.proxy.exchanges();
         let asked = exchanges
@@ -106,12 +105,12 @@ impl Stage {
         Ok((asked, self.scene.mint.paid()?.len()))
     }
 
-    /// What left by the mint's own list: amounts and fees of every payment it made.
+    /// Adds up the amounts and fees of the payments that the mint made, in sats.
     pub(crate) fn paid_out(&self) -> Outcome<u64> {
         Ok(self.scene.mint.paid()?.iter().filter_map(|paid| paid.took_sats).sum())
     }
 
-    /// Waits until a payment, a token or a token taken in is in this state.
+    /// Waits until a payment, a token or a receipt is in this state.
     pub(crate) async fn becomes(&self, id: &str, state: &str) -> Outcome<Answer> {
         let since = Instant::now();
         loop {
@@ -123,12 +122,12 @@ impl Stage {
         }
     }
 
-    /// The law, once nothing is open.
+    /// Waits until nothing is open, and checks the law.
     pub(crate) async fn conserved(&self) -> Outcome {
         self.scene.settled().await.map(|_| ())
     }
 
-    /// What is shown spendable the mint accepts, all but what a fee may need.
+    /// Checks that the mint accepts all that is shown spendable, except ten sats for a fee.
     pub(crate) async fn all_is_good(&self) -> Outcome {
         self.wire.all_is_good(&*self.friend(0).await?).await?;
         self.conserved().await
@@ -136,8 +135,7 @@ impl Stage {
 }
 
 impl Wallet {
-    /// Calls a tool with arguments as they are written. `None`: no answer to this call, as where it
-    /// is not JSON.
+    /// Calls a tool with this text as arguments. `None`: no answer came, as where it is not JSON.
     pub(crate) async fn call_text(
         &self,
         tool: &str,

@@ -1,8 +1,8 @@
-//! What a row of the score is, and the list of all of them.
+//! A row of the score, and the list of all rows.
 //!
-//! A row is an entry of [`ROWS`], an `async fn(Run) -> Outcome<Proof>` in the file of its group, and
-//! an entry of that file's `WORK`. The function returns a proof that its fault fired; an error fails
-//! the row. A [`Proof`] of nothing makes it `not run`.
+//! A row is an entry of [`ROWS`], an `async fn(Run) -> Outcome<Proof>` in the file of its group,
+//! and an entry of that file's `WORK`. The function returns a proof that its fault fired; an error
+//! fails the row. A [`Proof`] of nothing makes it `not run`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use crate::{
     address, crowd, daemon, death, input, later, liar, policy, relays, secrets, storage, transport,
 };
 
-/// How bad it is when a row fails.
+/// The severity of a failed row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Severity {
-    /// Loss, theft, double payment, a secret told, overspending.
+    /// Loss, theft, double payment, a revealed secret, overspending.
     S1,
     /// Stuck, or a wrong report.
     S2,
@@ -26,7 +26,7 @@ pub(crate) enum Severity {
     S3,
 }
 
-/// How often the fault of a row fired, and what to say of it.
+/// The proof that a row's fault fired.
 #[derive(Debug)]
 pub(crate) struct Proof {
     pub(crate) fired: usize,
@@ -35,14 +35,14 @@ pub(crate) struct Proof {
 
 pub(crate) type Work = Pin<Box<dyn Future<Output = Outcome<Proof>> + Send>>;
 
-/// How a row is run.
+/// The way a row is run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum How {
     /// Beside others.
     Runs(fn(Run) -> Work),
-    /// By itself, since it measures time or memory.
+    /// Alone, because it measures time or memory.
     Alone(fn(Run) -> Work),
-    /// After all others, over what they left in [`Watch`](crate::watch::Watch).
+    /// After all others, over what they left in [`Watch`](testbed::harness::Watch).
     AtEnd(fn(Run) -> Work),
     /// Not yet, and why.
     NotYet(&'static str),
@@ -55,25 +55,25 @@ pub(crate) struct Row {
     pub(crate) severity: Severity,
     pub(crate) title: &'static str,
     pub(crate) how: How,
-    /// Whether it can also run at a mint other than the testbed's.
+    /// It also runs at mints other than the testbed's.
     pub(crate) any_mint: bool,
-    /// Whether it is left out of a short run.
+    /// A short run leaves it out.
     pub(crate) is_long: bool,
 }
 
 impl Proof {
-    /// So many faults fired.
+    /// A proof that so many faults fired.
     pub(crate) fn of(fired: usize) -> Self {
         Self { fired, note: String::new() }
     }
 
-    /// And this is worth saying.
+    /// Adds a note to the row's line.
     pub(crate) fn saying(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
 }
 
-/// A row that only tells how often its fault fired.
+/// Turns a count of fired faults into a proof.
 pub(crate) fn proven(work: impl Future<Output = Outcome<usize>> + Send + 'static) -> Work {
     Box::pin(async move { Ok(Proof::of(work.await?)) })
 }

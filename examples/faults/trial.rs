@@ -20,12 +20,12 @@ use crate::nightly;
 use crate::report::{Ended, NOT_ASKED_FOR, Report, Verdict};
 use crate::table::{self, How, Proof, Row, Work};
 
-/// How many rows run beside one another.
+/// The number of rows that run at the same time.
 const BESIDE: usize = 3;
 /// No row may take longer.
 const LONGEST: Duration = Duration::from_secs(1200);
 
-/// What a row is given: the binary, the arguments, the watch over the whole run.
+/// The context of a row: the binary, the arguments, the record over the whole run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) id: &'static str,

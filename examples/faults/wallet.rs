@@ -1,4 +1,4 @@
-//! A wallet of a scene: its folder, disk and clock over all of its runs, and the run at hand.
+//! A wallet of a scene: its folder, disk and clock over all of its runs, and the current run.
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use tokio::sync::Mutex;
 
 use crate::trial::Run;
 
-/// How much later a wallet is started again, in seconds: what waits for its time may go on then.
+/// Seconds by which the clock of a restarted wallet is later, so that what waits for a minute runs.
 const LATER: i64 = 61;
 
 /// A wallet, running or not.
 #[derive(Debug)]
 pub(crate) struct Wallet {
     pub(crate) home: Home,
-    /// Its disk and its wall clock.
+    /// The shim that is its disk and its wall clock.
     pub(crate) shim: Shim,
     pub(crate) run: Run,
     log: PathBuf,
@@ -58,7 +58,7 @@ impl Wallet {
         })
     }
 
-    /// The session at hand; starts one where none is.
+    /// Returns the current session; starts one where there is none.
     pub(crate) async fn session(&self) -> Outcome<Arc<Session>> {
         let mut session = self.session.lock().await;
         if let Some(session) = session.as_ref() {
@@ -73,18 +73,18 @@ impl Wallet {
         Ok(started)
     }
 
-    /// One more process on the same folder, for this agent.
+    /// Starts one more process on the same folder, for this agent.
     pub(crate) async fn another(&self, agent: &str) -> Outcome<Session> {
         self.start(self.command(agent)).await
     }
 
-    /// One more process, by a command of its own.
+    /// Starts one more process with this command.
     pub(crate) async fn start(&self, command: Command) -> Outcome<Session> {
         Session::start(command, self.log()?, &self.run.watch).await
     }
 
-    /// The binary on this folder, with nothing of our own environment. It holds the wallet alone,
-    /// on its disk and by its clock: to a process that keeps it for others neither reaches.
+    /// The binary on this folder, with nothing of the caller's environment. It holds the wallet
+    /// itself, because the shim's disk and clock do not reach a daemon.
     pub(crate) fn command(&self, agent: &str) -> Command {
         let mut command = program(&self.run.binary, self.home.path());
         if !self.is_shared.load(Ordering::SeqCst) {
@@ -96,20 +96,20 @@ impl Wallet {
         command.into()
     }
 
-    /// It takes this Nostr key over at its first start.
+    /// Sets the Nostr key that it imports at its first start.
     pub(crate) fn take_over(&self, key: &str) {
         self.nostr.set(key.to_owned()).ok();
     }
 
-    /// From its next run on each of its processes carries lines to the one that keeps the wallet,
-    /// as a client starts it. A restart ends that.
+    /// Closes it. From its next run on each of its processes is a shim in front of a daemon, until
+    /// [`Self::restart`].
     pub(crate) async fn share(&self) -> Outcome {
         self.close().await?;
         self.is_shared.store(true, Ordering::SeqCst);
         Ok(())
     }
 
-    /// What all its runs wrote to standard error.
+    /// The file with the standard error of all its runs.
     pub(crate) fn log_path(&self) -> &PathBuf {
         &self.log
     }
@@ -131,12 +131,13 @@ impl Wallet {
         Ok(())
     }
 
-    /// A function that kills the run at hand, for a rule's `then`.
+    /// A function that kills the current run, for a rule's `then`.
     pub(crate) async fn killer(&self) -> Outcome<impl Fn() + Send + Sync + use<> + 'static> {
         Ok(self.session().await?.killer())
     }
 
-    /// What kills whatever run is at hand then, were it just starting: for a rule's `then`.
+    /// A function that kills the run that is current when it is called, even one that is just
+    /// starting, for a rule's `then`.
     pub(crate) fn reaper(&self) -> impl Fn() + Send + Sync + use<> + 'static {
         let process = Arc::clone(&self.process);
         move || {
@@ -146,7 +147,7 @@ impl Wallet {
         }
     }
 
-    /// Kills the run at hand, or sees that it is gone.
+    /// Kills the current run, if there is one.
     pub(crate) async fn kill(&self) -> Outcome {
         match self.session.lock().await.take() {
             Some(session) => session.kill().await,
@@ -154,7 +155,7 @@ impl Wallet {
         }
     }
 
-    /// Ends the run at hand by closing its input.
+    /// Ends the current run by closing its input.
     pub(crate) async fn close(&self) -> Outcome {
         if let Some(session) = self.session.lock().await.take() {
             session.close().await?;
@@ -162,7 +163,7 @@ impl Wallet {
         Ok(())
     }
 
-    /// Stops it where it stands (as a laptop that sleeps), or lets it go on.
+    /// Stops the process with a signal, as on a laptop that sleeps, or continues it.
     pub(crate) async fn freeze(&self, is_frozen: bool) -> Outcome {
         self.session().await?.signal(if is_frozen { Signal::STOP } else { Signal::CONT })
     }
@@ -172,7 +173,7 @@ impl Wallet {
         self.restart_after(LATER).await
     }
 
-    /// The same so many seconds later.
+    /// Kills it, calms its disk, and starts it so many seconds later by its clock.
     pub(crate) async fn restart_after(&self, seconds: i64) -> Outcome {
         self.kill().await?;
         if self.is_shared.load(Ordering::SeqCst) {
@@ -185,7 +186,7 @@ impl Wallet {
         Ok(())
     }
 
-    /// Whether the run at hand is there.
+    /// Returns whether the current run is alive.
     pub(crate) async fn is_alive(&self) -> Outcome<bool> {
         match self.session.lock().await.as_ref() {
             Some(session) => Ok(session.is_alive().await),
@@ -193,7 +194,7 @@ impl Wallet {
         }
     }
 
-    /// Lets time pass on its wall clock.
+    /// Advances its wall clock.
     pub(crate) fn pass(&self, seconds: i64) -> Outcome {
         Ok(self.shim.set_clock(self.shim.clock()? + seconds)?)
     }

@@ -1,7 +1,7 @@
 //! The bench nutpurse is tested on, all of it on loopback: real cdk mints whose Lightning is a
 //! small simulated network, a relay, payees' servers, a proxy that fails an HTTP exchange at a
-//! chosen moment, an auditor that reads what a mint owes from its database, and the [`harness`] that
-//! drives a wallet.
+//! chosen moment, an auditor that reads what a mint owes from its database, and the [`harness`]
+//! that drives a wallet.
 //!
 //! Every server runs on a runtime of its own, so a test may block while it waits for a child
 //! process:

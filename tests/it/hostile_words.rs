@@ -1,4 +1,4 @@
-//! Texts of strangers on a terminal: they come out only in rows and columns that say whose they are.
+//! Texts of strangers on a terminal: they come out only in rows and columns that name them so.
 
 use testbed::harness::strangers::{CANARIES, canary_in, check_csv, is_hidden};
 

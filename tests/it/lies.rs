@@ -39,8 +39,8 @@ impl Scene {
         told
     }
 
-    /// Locks a token to somebody while the swap stays unanswered and this lie is told of it. How many
-    /// lies were told before, and what the caller is answered.
+    /// Locks a token to [`NOBODY`] while the swap stays unanswered and this lie is told. Returns the
+    /// number of lies told before, and the answer.
     async fn unanswered(&self, moment: Moment, lie: Lie, what: &str) -> (usize, Value) {
         let rule = self.proxy.fail(Rule::new("POST", SWAP, moment));
         let told = self.liar.told();

@@ -63,7 +63,7 @@ impl Answer {
         self.at(path).as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the value at a path is `true`.
+    /// Returns whether the value at a path is `true`.
     #[must_use]
     pub fn is(&self, path: &str) -> bool {
         self.at(path) == true
@@ -81,7 +81,7 @@ impl Answer {
         if self.is_error { self.text("error") } else { "" }
     }
 
-    /// Whether the call failed and no money moved.
+    /// Returns whether the call failed and no money moved.
     #[must_use]
     pub fn is_harmless_refusal(&self) -> bool {
         self.is_error && self.text("money_moved") == "no"

@@ -21,7 +21,7 @@ pub struct Limits {
 /// Limits for whatever is not about limits.
 pub const WIDE: Limits = Limits { per_payment: 100_000, per_day: 100_000_000 };
 
-/// What the owner writes into `mints.toml` and `config.toml`. The default trusts no mint.
+/// The owner's `mints.toml` and `config.toml`. The default trusts no mint.
 #[derive(Clone, Debug)]
 pub struct Settings {
     mints: Vec<(String, bool)>,

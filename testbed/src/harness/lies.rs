@@ -1,4 +1,4 @@
-//! What a mint can lie about, as the tests and the fault score tell it.
+//! The lies of a mint that the tests and the fault score tell.
 
 use crate::{CoinLie, KeysetLie, RestoreLie, SignatureLie};
 
@@ -15,7 +15,7 @@ pub const PAY: &str = "/v1/melt/bolt11";
 /// The path on which a mint gives signatures again (NUT-09).
 pub const AGAIN: &str = "/v1/restore";
 
-/// Everything that can be wrong with signatures and be seen.
+/// Every visible fault in signatures.
 #[must_use]
 pub fn signatures() -> [SignatureLie; 10] {
     [
@@ -32,15 +32,14 @@ pub fn signatures() -> [SignatureLie; 10] {
     ]
 }
 
-/// What can be wrong with the signatures of a payment's change (NUT-08) and be seen.
+/// Every visible fault in the signatures of a payment's change (NUT-08).
 #[must_use]
 pub fn change() -> [SignatureLie; 5] {
     let [point, proof, no_proof, _, keyset, _, more, ..] = signatures();
     [point, proof, no_proof, keyset, more]
 }
 
-/// What can be wrong with signatures given again (NUT-09). Only [`RestoreLie::Reordered`] is still
-/// the truth.
+/// Every fault in signatures given again (NUT-09), and [`RestoreLie::Reordered`], which is true.
 pub const RESTORED: [RestoreLie; 8] = [
     RestoreLie::Partial,
     RestoreLie::Duplicate,

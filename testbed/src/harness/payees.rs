@@ -1,4 +1,4 @@
-//! How a payee's server can lie, and the code with which a payment of ten sats to it is refused.
+//! Lies of a payee's server, each with the code that a payment of ten sats to it must get.
 
 use serde_json::{Value, json};
 

@@ -112,7 +112,7 @@ impl Session {
         }
     }
 
-    /// Sends a request. Returns its id, for `notifications/cancelled`, and a receiver of its answer.
+    /// Sends a request. Returns its id, for `notifications/cancelled`, and its answer's receiver.
     pub async fn begin(
         &self,
         method: &str,
@@ -231,7 +231,7 @@ impl Session {
         Ok(status)
     }
 
-    /// Whether the process is running.
+    /// Returns whether the process is running.
     pub async fn is_alive(&self) -> bool {
         match self.child.try_lock() {
             Ok(mut child) => matches!(child.try_wait(), Ok(None)),
@@ -242,7 +242,7 @@ impl Session {
 
 #[async_trait]
 impl Client for Session {
-    /// Fails where the call took longer than the contract allows, or the answer is a protocol error.
+    /// Fails where the call took longer than the contract allows, or got a protocol error.
     async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
         let since = Instant::now();
         let params = json!({"name": tool, "arguments": &arguments});

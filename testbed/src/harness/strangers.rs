@@ -1,5 +1,5 @@
-//! Texts of strangers that would steer an agent, a terminal or a person, and the check that they come
-//! out only where they are marked as a stranger's, and cleaned.
+//! Texts of strangers that would steer an agent, a terminal or a person, and the check that they
+//! come out only where they are marked as a stranger's, and cleaned.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub fn hostile(canary: &str) -> String {
     )
 }
 
-/// Whether a letter steers a terminal, reorders a line or hides in it.
+/// Returns whether a letter steers a terminal, reorders a line or hides in it.
 #[must_use]
 pub fn is_hidden(letter: char) -> bool {
     (letter.is_control() && letter != '\n')
@@ -44,8 +44,8 @@ pub fn canary_in(text: &str) -> Option<&'static str> {
 }
 
 /// Checks every string of an answer: nothing hidden anywhere, and canaries only in fields that are
-/// marked as a stranger's. Texts that are JSON or CSV are checked inside. `place` names the answer in
-/// an error. Adds the canaries to `found`.
+/// marked as a stranger's. Texts that are JSON or CSV are checked inside. `place` names the answer
+/// in an error. Adds the canaries to `found`.
 pub fn check(value: &Value, place: &str, found: &mut Vec<&'static str>) -> Outcome {
     check_at(value, "", place, found)
 }

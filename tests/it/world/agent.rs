@@ -1,5 +1,4 @@
-//! An agent with a wallet: the whole wallet in this process, called through the tool layer as any
-//! client's session would.
+//! An agent with a wallet in this process, which it calls through the tool layer as a session does.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::Home;
 
-/// What a tool answered when it could not.
+/// The failure of a tool.
 pub(crate) type Failure = Error;
 
 /// An agent with a wallet.
@@ -59,7 +58,7 @@ impl Agent {
         Self::with(home, clock, None)
     }
 
-    /// The same under a plan to stand still.
+    /// Opens the wallet of a home with a failpoint in its store.
     pub(crate) fn with_failpoint(
         home: Arc<Home>,
         clock: fn() -> u64,

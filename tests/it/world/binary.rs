@@ -44,7 +44,7 @@ pub(crate) fn done(home: &Home, line: &[&str]) -> String {
     tried(binary(home), line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
-/// The same with `--json`, read.
+/// Runs one command line with `--json` that must succeed, and reads what it printed.
 pub(crate) fn json(home: &Home, line: &[&str]) -> Value {
     serde_json::from_str(&done(home, &[line, &["--json"]].concat())).unwrap()
 }

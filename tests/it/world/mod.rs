@@ -1,4 +1,4 @@
-//! The world of a test: homes on disk, agents that hold wallets in them, and the bench around.
+//! The shared parts of the tests: homes on disk, agents with wallets, and the bench around them.
 
 mod agent;
 pub(crate) mod binary;
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 use testbed::harness::{self, Client, Holdings};
 use testbed::{Auditor, Lightning, MintOptions, Proxy, TestMint};
 
-/// A number in the environment, by which a longer run is asked for.
+/// Reads a number from the environment, which asks for a longer run.
 pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name)
         .ok()
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
-/// A mint on a network of its own, whose deposits pay themselves.
+/// Starts a mint on a network of its own, whose deposits pay themselves.
 pub(crate) async fn mint() -> (Lightning, TestMint) {
     mint_with(MintOptions::default()).await
 }
 
-/// The same, otherwise.
+/// Starts a mint with these options on a network of its own.
 pub(crate) async fn mint_with(options: MintOptions) -> (Lightning, TestMint) {
     let lightning = Lightning::new();
     let mint = TestMint::start(&lightning, options).await.unwrap();
@@ -53,7 +53,7 @@ pub(crate) async fn fund(agent: &Agent, sats: u64) {
     Client::fund(agent, sats).await.unwrap();
 }
 
-/// What a wallet holds, by state.
+/// Asks a wallet for its holdings.
 pub(crate) async fn holdings(agent: &Agent) -> Holdings {
     agent.holds().await.unwrap()
 }
@@ -67,7 +67,7 @@ pub(crate) async fn conserved(what: &str, mint: &Auditor, agents: &[&Agent]) -> 
     sum
 }
 
-/// What one wallet holds at one mint, spendable and held back.
+/// Asks a wallet for the spendable and the pending sats at one mint.
 pub(crate) async fn at_mint(agent: &Agent, url: &str) -> (u64, u64) {
     let balance = agent.ok("get_balance", json!({})).await;
     let here = balance["mints"].as_array().unwrap().iter().find(|mint| mint["mint"] == url);
@@ -91,7 +91,7 @@ pub(crate) fn has(answer: &Value, fields: Value) {
     has_for("", answer, fields);
 }
 
-/// The same, with a word about the case.
+/// Asserts the same, and names the case.
 #[track_caller]
 pub(crate) fn has_for(what: impl std::fmt::Display, answer: &Value, fields: Value) {
     let Value::Object(fields) = fields else { panic!("fields are an object") };
@@ -105,7 +105,7 @@ pub(crate) fn routes(mint: &TestMint) -> Vec<String> {
     mint.take_requests().iter().map(testbed::Request::route).collect()
 }
 
-/// What left by the mint's own list: amount and fee of every payment that it made.
+/// Adds up the amounts and fees of the payments that a mint made, in sats.
 pub(crate) fn paid_out(mint: &TestMint) -> u64 {
     mint.auditor().paid().unwrap().iter().map(|melt| melt.amount_sats + melt.fee_sats).sum()
 }
