@@ -66,9 +66,10 @@ pub async fn books<C: Client>(wallets: &[&C]) -> Outcome<Holdings> {
     Ok(all.into_iter().sum())
 }
 
-/// Checks that these wallets hold exactly what their mints owe.
-pub async fn conserved<C: Client>(wallets: &[&C], owed: u64) -> Outcome<Holdings> {
-    let sum = books(wallets).await?;
+/// Checks that these wallets hold exactly what their mints owe. `owed` is called after the wallets
+/// have answered, because a wallet may finish something before it answers.
+pub async fn conserved<C: Client>(wallets: &[&C], owed: impl FnOnce() -> u64) -> Outcome<Holdings> {
+    let (sum, owed) = (books(wallets).await?, owed());
     must!(sum.all() == owed, "the law: {sum:?} is {}, the mint owes {owed}", sum.all());
     Ok(sum)
 }
