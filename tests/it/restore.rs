@@ -171,7 +171,9 @@ async fn a_mint_that_is_down_is_asked_later_and_not_used_until_then() {
         String::from_utf8_lossy(&partly.stderr).into_owned(),
     );
     assert!(
-        !partly.status.success() && out.contains("NOT asked") && err.contains("again later"),
+        !partly.status.success()
+            && out.contains("NOT fully checked")
+            && err.contains("again later"),
         "{out}{err}"
     );
     let agent = Agent::open(home);
